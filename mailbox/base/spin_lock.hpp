@@ -1,0 +1,30 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "mailbox/base/spin_wait.hpp"
+
+namespace weft::base {
+
+/// A lock of one byte for critical sections of a few dozen instructions that call nothing unknown and never suspend.
+/// Works with std::lock_guard. Not recursive. Not on the path of send and receive (DESIGN 3.4).
+class SpinLock {
+ public:
+  void lock() noexcept {
+    // acquire pairs with the release in unlock(): the section sees what the last holder wrote.
+    while (locked_.exchange(1, std::memory_order_acquire) != 0) {
+      SpinWait wait;
+      while (locked_.load(std::memory_order_relaxed) != 0) wait.once();  // Read only: no line transfer while it is held.
+    }
+  }
+  [[nodiscard]] bool try_lock() noexcept {
+    return locked_.load(std::memory_order_relaxed) == 0 && locked_.exchange(1, std::memory_order_acquire) == 0;
+  }
+  void unlock() noexcept { locked_.store(0, std::memory_order_release); }
+
+ private:
+  std::atomic<std::uint8_t> locked_{0};
+};
+
+}  // namespace weft::base

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <sched.h>
+
+namespace weft::base {
+
+/// Tells the core that this is a busy wait: about 12 ns on the machines of docs/decisions.md.
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// A bounded busy wait that turns into giving up the core, so that a lock holder which lost its core gets it back.
+class SpinWait {
+ public:
+  void once() noexcept {
+    if (++rounds_ < kSpins) {
+      cpu_relax();
+    } else {
+      sched_yield();
+    }
+  }
+
+ private:
+  static constexpr int kSpins = 64;
+  int rounds_ = 0;
+};
+
+}  // namespace weft::base

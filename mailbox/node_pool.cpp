@@ -1,0 +1,257 @@
+// Memory of envelopes: per-thread magazines over a shared depot, because memory allocated on one thread and freed on another is an
+// order of magnitude dearer from malloc (LOWLEVEL 5 of the design notes; bench/message_bench.cpp repeats it).
+//
+// N1  A magazine is touched by its own thread only; a batch in the depot by the holder of the depot's lock only.
+// N2  Nodes of one size class are interchangeable; their memory goes back to the system never: the pool is as large as the most
+//     messages that were ever in flight. It belongs to no runtime, so that a Message may outlive the one it came through.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cxxabi.h>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "mailbox/base/assert.hpp"
+#include "mailbox/base/sanitizer.hpp"
+#include "mailbox/base/spin_lock.hpp"
+#include <weft/message.hpp>
+
+namespace weft::detail {
+namespace {
+
+constexpr std::array<std::size_t, 3> kClassBytes = {64, 128, 256};
+constexpr std::uint8_t kHeapClass = 0xff;
+constexpr std::uint32_t kBatch = 128;
+constexpr std::size_t kChunkNodes = 1024;
+
+struct FreeNode {
+  FreeNode* next;
+  FreeNode* next_batch;
+};
+
+/// Batches of kBatch free nodes of one class, and the untouched rest of the newest chunk.
+class Depot {
+ public:
+  /// A chain of kBatch nodes, or null when memory is exhausted.
+  FreeNode* take(std::size_t node_bytes) noexcept {
+    const std::lock_guard<base::SpinLock> hold(lock_);
+    if (FreeNode* batch = batches_) {
+      batches_ = batch->next_batch;
+      return batch;
+    }
+    if (fresh_ == fresh_end_) {
+      fresh_ = static_cast<std::byte*>(std::aligned_alloc(64, node_bytes * kChunkNodes));
+      fresh_end_ = fresh_ == nullptr ? nullptr : fresh_ + node_bytes * kChunkNodes;
+      if (fresh_ == nullptr) return nullptr;
+    }
+    FreeNode* chain = nullptr;
+    for (std::uint32_t i = 0; i < kBatch; ++i) {
+      auto* node = ::new (fresh_ + (kBatch - 1 - i) * node_bytes) FreeNode;
+      node->next = chain;
+      chain = node;
+    }
+    fresh_ += kBatch * node_bytes;
+    return chain;
+  }
+  void give(FreeNode* batch) noexcept {
+    const std::lock_guard<base::SpinLock> hold(lock_);
+    batch->next_batch = batches_;
+    batches_ = batch;
+  }
+
+ private:
+  base::SpinLock lock_;
+  FreeNode* batches_ = nullptr;
+  std::byte* fresh_ = nullptr;
+  std::byte* fresh_end_ = nullptr;
+};
+static_assert(kChunkNodes % kBatch == 0, "a chunk is whole batches");
+
+std::array<Depot, kClassBytes.size()> depots;
+
+/// A thread's own free nodes of one class: `hot` is used, `cold` is one full batch in reserve, so that a thread at the boundary does
+/// not go to the depot at every call.
+struct Magazine {
+  FreeNode* hot = nullptr;
+  FreeNode* cold = nullptr;
+  std::uint32_t hot_count = 0;
+};
+
+struct Magazines {
+  std::array<Magazine, kClassBytes.size()> of;
+};
+constinit thread_local Magazines thread_magazines_storage;
+
+/// Partial batches of threads that ended. The depot takes whole batches only.
+struct Leftovers {
+  base::SpinLock lock;
+  std::array<FreeNode*, kClassBytes.size()> chain{};
+};
+Leftovers leftovers;
+
+/// Gives a thread's magazines back when it ends.
+struct Cleaner {
+  ~Cleaner() {
+    for (std::size_t i = 0; i < kClassBytes.size(); ++i) {
+      Magazine& magazine = thread_magazines_storage.of[i];
+      if (magazine.cold != nullptr) depots[i].give(magazine.cold);
+      const std::lock_guard<base::SpinLock> hold(leftovers.lock);
+      while (FreeNode* node = magazine.hot) {
+        magazine.hot = node->next;
+        node->next = leftovers.chain[i];
+        leftovers.chain[i] = node;
+      }
+      magazine = Magazine{};
+    }
+  }
+  void registered() const noexcept {}
+};
+
+void clean_up_at_thread_end() {
+  static thread_local Cleaner cleaner;
+  cleaner.registered();
+}
+
+// Laundered: a caller that is a process may be on another thread at its next call, so no compiler may keep the address (CPP-5).
+[[gnu::noinline]] Magazines& thread_magazines() {
+  Magazines* address = &thread_magazines_storage;
+  asm volatile("" : "+r"(address));
+  return *address;
+}
+
+[[gnu::noinline]] bool refill(Magazine& magazine, std::size_t size_class) noexcept {
+  clean_up_at_thread_end();
+  if (magazine.cold != nullptr) {
+    magazine.hot = std::exchange(magazine.cold, nullptr);
+    magazine.hot_count = kBatch;
+    return true;
+  }
+  {
+    const std::lock_guard<base::SpinLock> hold(leftovers.lock);
+    if (FreeNode* chain = std::exchange(leftovers.chain[size_class], nullptr)) {
+      // At most kBatch of them: a longer chain would break the count of a full batch.
+      FreeNode* last = chain;
+      std::uint32_t count = 1;
+      while (count < kBatch && last->next != nullptr) last = last->next, ++count;
+      leftovers.chain[size_class] = std::exchange(last->next, nullptr);
+      magazine.hot = chain;
+      magazine.hot_count = count;
+      return true;
+    }
+  }
+  magazine.hot = depots[size_class].take(kClassBytes[size_class]);
+  if (magazine.hot == nullptr) return false;
+  magazine.hot_count = kBatch;
+  return true;
+}
+
+[[gnu::noinline]] void spill(Magazine& magazine, std::size_t size_class) noexcept {
+  clean_up_at_thread_end();
+  if (magazine.cold != nullptr) depots[size_class].give(magazine.cold);
+  magazine.cold = std::exchange(magazine.hot, nullptr);
+  magazine.hot_count = 0;
+}
+
+std::uint8_t class_of(const MessageType& type) noexcept {
+  if (base::kSanitizedMemory || type.align > 64 || type.bytes > kClassBytes.back()) return kHeapClass;
+  return type.bytes <= 64 ? 0 : type.bytes <= 128 ? 1 : 2;
+}
+
+}  // namespace
+
+[[gnu::noinline]] Envelope* allocate_envelope(const MessageType& type) {
+  const std::uint8_t size_class = class_of(type);
+  void* memory = nullptr;
+  if (size_class != kHeapClass) [[likely]] {
+    Magazine& magazine = thread_magazines().of[size_class];
+    if (magazine.hot == nullptr && !refill(magazine, size_class)) throw std::bad_alloc();
+    memory = std::exchange(magazine.hot, magazine.hot->next);
+    --magazine.hot_count;
+  } else {
+    memory = ::operator new(type.bytes, std::align_val_t(std::max<std::size_t>(type.align, alignof(Envelope))));
+  }
+  auto* envelope = ::new (memory) Envelope;
+  envelope->type = &type;
+  envelope->size_class = size_class;
+  return envelope;
+}
+
+[[gnu::noinline]] void free_envelope(Envelope* envelope) noexcept {
+  const std::uint8_t size_class = envelope->size_class;
+  if (size_class == kHeapClass) [[unlikely]] {
+    const std::size_t align = std::max<std::size_t>(envelope->type->align, alignof(Envelope));
+    ::operator delete(envelope, std::align_val_t(align));
+    return;
+  }
+  Magazine& magazine = thread_magazines().of[size_class];
+  if (magazine.hot_count == kBatch) spill(magazine, size_class);
+  auto* node = ::new (static_cast<void*>(envelope)) FreeNode;
+  node->next = magazine.hot;
+  magazine.hot = node;
+  ++magazine.hot_count;
+}
+
+namespace {
+
+/// Envelopes whose destruction was asked for while another's is under way on this thread: they wait for it to end, so that messages
+/// nested in messages take no stack (CPP-9). A destructor does not suspend, so the thread is the same throughout.
+struct Destruction {
+  bool under_way = false;
+  Envelope* waiting = nullptr;
+};
+constinit thread_local Destruction destruction_storage;
+
+[[gnu::noinline]] Destruction& destruction_here() {
+  Destruction* address = &destruction_storage;
+  asm volatile("" : "+r"(address));
+  return *address;
+}
+
+[[gnu::noinline]] void destroy_with_nested(Envelope* envelope) noexcept {
+  Destruction& here = destruction_here();
+  if (here.under_way) {
+    envelope->next = here.waiting;
+    here.waiting = envelope;
+    return;
+  }
+  here.under_way = true;
+  while (envelope != nullptr) {
+    envelope->type->destroy(envelope->payload());
+    free_envelope(envelope);
+    envelope = here.waiting;
+    if (envelope != nullptr) here.waiting = envelope->next;
+  }
+  here.under_way = false;
+}
+
+}  // namespace
+
+void destroy_envelope(Envelope* envelope) noexcept {
+  if (envelope->type->destroy == nullptr) {
+    free_envelope(envelope);
+  } else {
+    destroy_with_nested(envelope);
+  }
+}
+
+std::string_view type_name(const MessageType& type) noexcept {
+  // Types are few and live as long as the program: each name is demangled once and kept.
+  static base::SpinLock lock;
+  static auto& names = *new std::unordered_map<const std::type_info*, std::string>;
+  try {
+    const std::lock_guard<base::SpinLock> hold(lock);
+    std::string& name = names[type.info];
+    if (name.empty()) {
+      int status = 0;
+      char* text = abi::__cxa_demangle(type.info->name(), nullptr, nullptr, &status);
+      name = text != nullptr ? text : type.info->name();
+      std::free(text);
+    }
+    return name;
+  } catch (...) {
+    return type.info->name();  // Out of memory: the mangled name needs none.
+  }
+}
+
+}  // namespace weft::detail

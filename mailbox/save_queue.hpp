@@ -1,0 +1,67 @@
+// The private half of a mailbox: what was received and not yet consumed, oldest first.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+#include <weft/message.hpp>
+
+namespace weft::mailbox {
+
+using detail::Envelope;
+
+/// What `receive` scans. Touched by its owner only; size() may be read by anybody.
+///
+/// S1  The `next` links visit the envelopes in order of reception, and `stamp` grows along them (RCV-1). Removal from the middle
+///     leaves the order of the others alone (RCV-2).
+class SaveQueue {
+ public:
+  [[nodiscard]] Envelope* front() const noexcept { return head_; }
+  [[nodiscard]] Envelope* back() const noexcept { return tail_; }
+
+  void append(Envelope& envelope) noexcept {
+    envelope.stamp = next_number();
+    envelope.next = nullptr;
+    envelope.prev = tail_;
+    (tail_ != nullptr ? tail_->next : head_) = &envelope;
+    tail_ = &envelope;
+    size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  void remove(Envelope& envelope) noexcept {
+    (envelope.prev != nullptr ? envelope.prev->next : head_) = envelope.next;
+    (envelope.next != nullptr ? envelope.next->prev : tail_) = envelope.prev;
+    size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  }
+
+  /// One sequence numbers what is received and the references its owner makes, so that a reference is its own receive marker: an
+  /// envelope older than the reference has a smaller stamp (RCV-11).
+  [[nodiscard]] std::uint64_t next_number() noexcept { return ++number_; }
+
+  /// The oldest envelope younger than `marker`. Costs as many steps as there are such envelopes, whatever lies before them.
+  [[nodiscard]] Envelope* first_after(std::uint64_t marker) const noexcept {
+    Envelope* found = nullptr;
+    for (Envelope* at = tail_; at != nullptr && at->stamp > marker; at = at->prev) found = at;
+    return found;
+  }
+
+  /// Everything, oldest first, linked by `next`; the queue is empty after.
+  [[nodiscard]] Envelope* release() noexcept {
+    Envelope* chain = head_;
+    head_ = tail_ = nullptr;
+    size_.store(0, std::memory_order_relaxed);
+    return chain;
+  }
+  /// For the next owner.
+  void reset() noexcept { number_ = 0; }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+ private:
+  Envelope* head_ = nullptr;
+  Envelope* tail_ = nullptr;
+  std::uint64_t number_ = 0;
+  std::atomic<std::uint32_t> size_{0};
+};
+
+}  // namespace weft::mailbox

@@ -1,0 +1,139 @@
+#include "registry/names.hpp"
+
+#include <tbb/concurrent_hash_map.h>
+#include <tbb/spin_rw_mutex.h>
+
+#include <unordered_map>
+
+namespace weft::registry {
+namespace {
+
+/// Lets a string_view find a std::string key without making one.
+struct TextHash {
+  using is_transparent = void;
+  static std::size_t hash(std::string_view text) noexcept { return std::hash<std::string_view>{}(text); }
+  static bool equal(std::string_view a, std::string_view b) noexcept { return a == b; }
+};
+
+/// concurrent_hash_map may not be walked while it changes: changes share this lock, a walk has it alone. Look-ups need neither.
+using Walking = tbb::spin_rw_mutex;
+constexpr bool kWrite = true, kShare = false;
+
+}  // namespace
+
+// --- names -----------------------------------------------------------------------------------------------------------------------
+
+struct Names::Map {
+  using Table = tbb::concurrent_hash_map<std::string, Pid, TextHash>;
+  Table table;
+  mutable Walking walking;
+};
+
+Names::Names() : map_(std::make_unique<Map>()) {}
+Names::~Names() = default;
+
+bool Names::add(std::string_view name, Pid pid) {
+  std::pair<const std::string, Pid> entry(name, pid);
+  const Walking::scoped_lock change(map_->walking, kShare);
+  return map_->table.insert(entry);
+}
+
+std::optional<Pid> Names::find(std::string_view name) const {
+  Map::Table::const_accessor found;
+  if (!map_->table.find(found, name)) return std::nullopt;
+  return found->second;
+}
+
+bool Names::remove(std::string_view name, Pid pid) noexcept {
+  const Walking::scoped_lock change(map_->walking, kShare);
+  Map::Table::accessor found;
+  if (!map_->table.find(found, name) || found->second != pid) return false;
+  return map_->table.erase(found);
+}
+
+std::vector<std::string> Names::all() const {
+  std::vector<std::string> names;
+  const Walking::scoped_lock walk(map_->walking, kWrite);
+  names.reserve(map_->table.size());
+  for (const auto& [name, pid] : map_->table) names.push_back(name);
+  return names;
+}
+
+std::size_t Names::size() const noexcept { return map_->table.size(); }
+
+// --- groups ----------------------------------------------------------------------------------------------------------------------
+
+struct Groups::Map {
+  /// Members in the order of joining, and where each stands: removal leaves a hole, and half holes are squeezed out.
+  struct Group {
+    std::vector<Pid> order;
+    std::unordered_map<Pid, std::size_t> place;
+  };
+  using Table = tbb::concurrent_hash_map<std::string, Group, TextHash>;
+  Table table;
+  mutable Walking walking;
+};
+
+Groups::Groups() : map_(std::make_unique<Map>()) {}
+Groups::~Groups() = default;
+
+bool Groups::add(std::string_view group, Pid pid) {
+  const Walking::scoped_lock change(map_->walking, kShare);
+  Map::Table::accessor found;
+  map_->table.insert(found, std::string(group));
+  Map::Group& g = found->second;
+  try {
+    if (!g.place.emplace(pid, g.order.size()).second) return false;
+    g.order.push_back(pid);
+  } catch (...) {
+    g.place.erase(pid);  // Only its own half-made entry: a member already there returned above.
+    if (g.place.empty()) map_->table.erase(found);
+    throw;
+  }
+  return true;
+}
+
+bool Groups::remove(std::string_view group, Pid pid) noexcept {
+  const Walking::scoped_lock change(map_->walking, kShare);
+  Map::Table::accessor found;
+  if (!map_->table.find(found, group)) return false;
+  Map::Group& g = found->second;
+  const auto at = g.place.find(pid);
+  if (at == g.place.end()) return false;
+  g.order[at->second] = Pid{};
+  g.place.erase(at);
+  if (g.place.empty()) {
+    map_->table.erase(found);
+  } else if (g.order.size() > 2 * g.place.size() + 8) {
+    std::erase(g.order, Pid{});
+    for (std::size_t i = 0; i < g.order.size(); ++i) g.place.find(g.order[i])->second = i;
+  }
+  return true;
+}
+
+std::vector<Pid> Groups::members(std::string_view group) const {
+  Map::Table::const_accessor found;
+  std::vector<Pid> pids;
+  if (!map_->table.find(found, group)) return pids;
+  pids.reserve(found->second.place.size());
+  for (const Pid pid : found->second.order) {
+    if (pid) pids.push_back(pid);
+  }
+  return pids;
+}
+
+std::vector<std::string> Groups::all() const {
+  std::vector<std::string> names;
+  for (auto& [name, size] : sizes()) names.push_back(std::move(name));
+  return names;
+}
+
+std::vector<std::pair<std::string, std::size_t>> Groups::sizes() const {
+  std::vector<std::pair<std::string, std::size_t>> made;
+  const Walking::scoped_lock walk(map_->walking, kWrite);
+  made.reserve(map_->table.size());
+  for (const auto& [name, group] : map_->table) made.emplace_back(name, group.place.size());
+  return made;
+}
+
+}  // namespace weft::registry

@@ -1,0 +1,153 @@
+// One process: what the four layers keep of it, in one slot of the process table.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <weft/exit_reason.hpp>
+#include <weft/message.hpp>
+#include <weft/pid.hpp>
+#include <weft/process.hpp>
+#include <weft/ref.hpp>
+
+#include "mailbox/base/cache_line.hpp"
+#include "mailbox/base/spin_lock.hpp"
+#include "mailbox/inbox.hpp"
+#include "mailbox/save_queue.hpp"
+#include "registry/relation.hpp"
+#include "scheduler/fiber.hpp"
+#include "scheduler/timer_wheel.hpp"
+
+namespace weft::detail {
+
+struct MonitorRecord;
+
+/// Where a process stands in its life (LIF-2). Written under the process's lock.
+enum class Life : std::uint8_t {
+  dead,     // no tenant
+  alive,
+  doomed,   // a terminating signal was received: the reason is fixed, the body has not met it yet
+  exiting,  // the stack unwinds, or the exit sequence runs
+};
+
+/// What a suspended process waits for; for observers.
+enum class Waiting : std::uint8_t { nothing, message, sleep, call, join, blocking, descriptor, room, stream, hibernated };
+
+/// An active alias or a monitor held, by its number (MON-1, ALI-1).
+struct RefEntry {
+  std::uint64_t number = 0;
+  MonitorRecord* record = nullptr;  // null: an alias alone, or withdrawn
+  AliasMode mode = AliasMode::explicit_unalias;
+  bool alias_active = false;
+  bool replied = false;  // a message ended it: the owner withdraws the monitor when it next looks (RuntimeCore::withdraw_replied)
+  [[nodiscard]] bool in_use() const noexcept { return record != nullptr || alias_active || replied; }
+};
+
+/// References of one process by growing number. Changed by the owner under its lock, read by others under it.
+class RefTable {
+ public:
+  /// Throws std::bad_alloc.
+  void add(const RefEntry& entry) { entries_.push_back(entry); }
+  [[nodiscard]] RefEntry* find(std::uint64_t number) noexcept;
+  /// `entry` is one of ours, and of no use any more.
+  void fell_out_of_use(const RefEntry& entry) noexcept;
+  void clear() noexcept;
+  [[nodiscard]] const std::vector<RefEntry>& entries() const noexcept { return entries_; }
+  [[nodiscard]] std::vector<RefEntry>& entries() noexcept { return entries_; }
+
+ private:
+  void tidy() noexcept;
+  std::vector<RefEntry> entries_;
+  std::size_t unused_ = 0;
+};
+
+/// What few processes have. Made at need; guarded by the process's lock.
+struct Extras {
+  std::vector<std::string> names;
+  std::vector<std::string> groups;
+  std::string label;
+  std::shared_ptr<JoinState> join;
+  std::vector<Pid> room_waiters;  // senders that wait for a place in the mailbox
+};
+
+/// A process, or a free slot.
+///
+/// C1  A pid names the tenant whose generation it carries; `generation` is raised at the time of death (LIF-5, step 6), so one
+///     comparison tells dead from alive. Memory is type-stable: a late look is always at some ControlBlock.
+/// C2  `lock` guards `life` and `reason` (writing), `trap_exit`, `kick_pending` (setting), the lists of relations, `extras` and `refs`.
+///     It is held for a few instructions and never while user code runs. Order of locks: two slots by address, then a timer wheel.
+/// C3  A signal is received (EXR-6 judged, the reason fixed) by its sender, under the receiver's lock, when it is sent. What a sender
+///     did to a process earlier is therefore visible in what it does later, which is ORD-1 for signals (docs/decisions.md).
+/// C4  A kick makes a suspended process look again at whatever it waits for. `kick_pending` is set under the lock by the kicker, who
+///     then pushes `kick`, and cleared by the owner when it takes the kick: the node is in one queue at most, and no kick is lost.
+///
+/// who touches what: the first line as said there; everything else the tenant itself, where nothing else is said.
+struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
+  // --- what senders read and write ---
+  std::atomic<std::uint64_t> generation{0};
+  mailbox::Inbox inbox;
+  std::atomic<std::uint32_t> user_count{0};                   // bounded mailboxes: user messages waiting
+  std::atomic<std::uint32_t> capacity{kUnbounded};
+  std::atomic<Overflow> overflow{Overflow::shed_newest};
+  std::atomic<Life> life{Life::dead};
+  std::atomic<bool> has_mailbox{true};
+  std::atomic<bool> room_wanted{false};                       // somebody waits in extras->room_waiters
+  base::SpinLock lock;
+  bool kick_pending = false;
+  std::atomic<bool> trap_exit{false};
+  std::atomic<bool> started{false};                           // the body began
+
+  std::uint32_t slot_index = 0;  // constant
+  ControlBlock* next_free = nullptr;
+  std::atomic<std::uint64_t> shed{0};
+
+  // --- the tenant's own ---
+  mailbox::SaveQueue saved;
+  std::uint32_t budget = 0;       // runtime calls until the slice ends
+  std::uint16_t no_suspend = 0;   // inside a predicate or a message's destructor (CPP-7)
+  std::uint8_t doomed_slices = 0; // slices ended by sends alone since the doom (send.cpp)
+  std::atomic<Waiting> waiting{Waiting::nothing};
+  std::uint64_t last_child = 0;   // PID-3
+  std::atomic<std::uint64_t> reductions{0};  // for observers
+  std::atomic<const scheduler::Stack*> held_stack{nullptr};  // for observers
+  Pid pid;                        // the tenant's, also after its death
+  Pid parent;
+  ExitReason reason;              // fixed once life is past alive
+  const BodyType* body_type = nullptr;
+  void* body = nullptr;           // in `body_space`, or on the heap
+
+  // --- relations ---
+  registry::HookList links;
+  registry::HookList monitored_by;
+  registry::HookList timers;      // whose destination this process is
+  RefTable refs;
+  std::unique_ptr<Extras> extras;
+
+  scheduler::TimerNode wake_timer;  // of a receive's or another wait's deadline
+  std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
+  std::atomic<int>* orphan_wait = nullptr;  // blocking.cpp
+  Envelope* pinned = nullptr;  // a shared queue: under a predicate just now, not to be evicted; guarded by lock
+  bool replies_pending = false;  // some RefEntry is `replied`; guarded by lock
+  Envelope kick;
+  static constexpr std::size_t kBodyBytes = 48;
+  alignas(16) std::byte body_space[kBodyBytes];
+
+  static constexpr std::uint32_t kUnbounded = UINT32_MAX;
+
+  ControlBlock() noexcept { kick.kind = EnvelopeKind::kick; }
+  ~ControlBlock() = default;
+  ControlBlock(const ControlBlock&) = delete;
+  ControlBlock& operator=(const ControlBlock&) = delete;
+
+  [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
+  /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
+  [[nodiscard]] bool shares_queue() const noexcept {
+    return bounded() && overflow.load(std::memory_order_relaxed) == Overflow::shed_oldest;
+  }
+};
+
+}  // namespace weft::detail

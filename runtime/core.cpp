@@ -1,0 +1,304 @@
+#include "runtime/core.hpp"
+
+#include <algorithm>
+
+#include "runtime/terminate.hpp"
+#include "scheduler/topology.hpp"
+
+namespace weft::detail {
+namespace {
+
+scheduler::SchedulerOptions scheduler_options(const RuntimeOptions& options) {
+  scheduler::SchedulerOptions made;
+  made.workers = options.workers;
+  made.max_stacks = options.max_stacks;
+  made.clock = options.clock;
+  made.blocking_threads = options.blocking_threads;
+  made.watchdog_ns = options.watchdog.count();
+  switch (options.stack_guard) {
+    case StackGuard::automatic: made.guard = scheduler::GuardMode::automatic; break;
+    case StackGuard::markers: made.guard = scheduler::GuardMode::guard_markers; break;
+    case StackGuard::mprotect: made.guard = scheduler::GuardMode::mprotect; break;
+    case StackGuard::canary: made.guard = scheduler::GuardMode::canary; break;
+  }
+  return made;
+}
+
+RuntimeOptions checked(RuntimeOptions options) {
+  const auto refuse = [](const std::string& what) { throw BadArgument("RuntimeOptions: " + what); };
+  constexpr std::size_t kMost = std::size_t{1} << Pid::kIndexBits;
+  if (options.workers == 0) options.workers = scheduler::usable_cores();
+  if (options.workers > scheduler::IdleSet::kMaxWorkers) {
+    refuse("workers is " + std::to_string(options.workers) + ", the limit is " + std::to_string(scheduler::IdleSet::kMaxWorkers));
+  }
+  if (options.max_processes == 0 || options.max_processes > kMost) {
+    refuse("max_processes is " + std::to_string(options.max_processes) + ", allowed are 1 to " + std::to_string(kMost));
+  }
+  if (options.max_timers == 0 || options.max_timers > kMost) {
+    refuse("max_timers is " + std::to_string(options.max_timers) + ", allowed are 1 to " + std::to_string(kMost));
+  }
+  if (options.stack_bytes > scheduler::StackPool::kMaxStackBytes) {
+    refuse("stack_bytes is " + std::to_string(options.stack_bytes) + ", the limit is " +
+           std::to_string(scheduler::StackPool::kMaxStackBytes));
+  }
+  if (options.mailbox.capacity == 0) refuse("a mailbox of capacity 0");
+  if (options.watchdog < Duration::zero()) refuse("a negative watchdog time");
+  return options;
+}
+
+/// Workers keep free slots in stock, so a table needs some more than may be used at once.
+std::size_t table_slots(std::size_t used_at_most, unsigned workers) {
+  constexpr std::size_t kMost = std::size_t{1} << Pid::kIndexBits;
+  return std::min(kMost, used_at_most + (workers + 1) * 2 * registry::SlotTable<ControlBlock>::kBatch);
+}
+
+thread_local BlockingSection* section_here = nullptr;
+
+}  // namespace
+
+BlockingSection* blocking_section() noexcept { return section_here; }
+void enter_blocking_section(BlockingSection* section) noexcept { section_here = section; }
+
+WorkerLocal::WorkerLocal(RuntimeCore& runtime) : core(runtime), slots(runtime.processes), timer_slots(runtime.timers) {}
+
+RuntimeCore::RuntimeCore(RuntimeOptions wanted)
+    : options(checked(std::move(wanted))),
+      processes(table_slots(options.max_processes, options.workers)),
+      timers(table_slots(options.max_timers, options.workers)),
+      scheduler(scheduler_options(options), *this),
+      process_quota_(options.max_processes),
+      timer_quota_(options.max_timers),
+      outside_slots_(processes),
+      outside_timer_slots_(timers),
+      started_ns_(scheduler::Scheduler::steady_ns()) {
+  contain_terminate();
+  if (options.overflow_handler) report_overflow(*this);
+  try {
+    scheduler.start([this](scheduler::Worker& worker) { worker.host_local = std::make_unique<WorkerLocal>(*this); });
+  } catch (const std::system_error& failed) {
+    if (options.overflow_handler) forget_overflow(*this);
+    throw LimitExceeded("the system gives no thread for " + std::to_string(options.workers) + " workers: " + failed.what());
+  }
+}
+
+RuntimeCore::~RuntimeCore() {
+  refusing_spawns_.store(true, std::memory_order_seq_cst);
+  kill_all();
+  {
+    std::unique_lock<std::mutex> hold(empty_mutex_);
+    stop_waits_.store(true, std::memory_order_seq_cst);
+    // A spawn that passed the refusal just before it was raised may still appear: kill again until none is left.
+    while (live() != 0 || orphans_.load(std::memory_order_seq_cst) != 0) {
+      empty_.wait_for(hold, std::chrono::milliseconds(20));
+      hold.unlock();
+      kill_all();
+      hold.lock();
+    }
+  }
+  scheduler.stop();
+  // Timers to names outlive processes; they end here.
+  for (std::size_t i = 0; i < timers.committed(); ++i) {
+    TimerRecord& record = *timers.find(i);
+    if (record.message != nullptr) destroy_envelope(std::exchange(record.message, nullptr));
+  }
+  if (options.overflow_handler) forget_overflow(*this);
+}
+
+void RuntimeCore::one_less() noexcept {
+  // seq_cst on both sides: the waiter raises stop_waits_ and reads the counters; we count and read stop_waits_.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!stop_waits_.load(std::memory_order_seq_cst)) return;
+  const std::lock_guard<std::mutex> hold(empty_mutex_);
+  empty_.notify_all();
+}
+
+WorkerLocal* RuntimeCore::worker_local() noexcept {
+  scheduler::Worker* worker = scheduler::Worker::here();
+  if (worker == nullptr || &worker->scheduler() != &scheduler) return nullptr;
+  return static_cast<WorkerLocal*>(worker->host_local.get());
+}
+
+void RuntimeCore::count(std::atomic<std::uint64_t> Counters::* counter, std::uint64_t n) noexcept {
+  if (WorkerLocal* local = worker_local()) {
+    std::atomic<std::uint64_t>& mine = local->counters.*counter;
+    mine.store(mine.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  } else {
+    (outside_.*counter).fetch_add(n, std::memory_order_relaxed);
+  }
+}
+
+std::uint64_t RuntimeCore::total(std::atomic<std::uint64_t> Counters::* counter) const noexcept {
+  std::uint64_t sum = (outside_.*counter).load(std::memory_order_acquire);
+  auto& workers = const_cast<scheduler::Scheduler&>(scheduler);
+  for (unsigned i = 0; i < workers.worker_count(); ++i) {
+    const auto* local = static_cast<const WorkerLocal*>(workers.worker(i).host_local.get());
+    if (local != nullptr) sum += (local->counters.*counter).load(std::memory_order_acquire);
+  }
+  return sum;
+}
+
+std::uint64_t RuntimeCore::live() const noexcept {
+  const std::uint64_t finished = total(&Counters::finished);  // First: the difference is never below the truth.
+  return total(&Counters::spawned) - finished;
+}
+
+bool RuntimeCore::is_alive(Pid pid) const noexcept {
+  ControlBlock* block = slot_of(pid);
+  if (block == nullptr || !pid) return false;
+  // Generation after life: a successor's life never passes for ours, because the generation is raised before the slot is let again.
+  const Life life = block->life.load(std::memory_order_acquire);
+  return life == Life::alive && block->generation.load(std::memory_order_acquire) == pid.generation();
+}
+
+// --- the calling process ---------------------------------------------------------------------------------------------------------
+
+RuntimeCore& core_here(const char* call) {
+  if (RuntimeCore* core = current_core()) return *core;
+  if (BlockingSection* section = blocking_section()) return *section->core;
+  throw NotInProcess(std::string(call) + "() called outside a process; use the Runtime's member of that name");
+}
+
+ControlBlock& process_here_even_exiting(const char* call) {
+  if (ControlBlock* self = current_process()) return *self;
+  if (blocking_section() != nullptr) {
+    throw NotInProcess(std::string(call) + "() called inside blocking(): it could suspend, and a pool thread has nothing to suspend");
+  }
+  throw NotInProcess(std::string(call) + "() called outside a process");
+}
+
+namespace {
+
+[[noreturn]] void refuse_exiting(ControlBlock& self, const char* call) {
+  // In a destructor during unwinding the token may not be thrown: the call is refused (CPP-2).
+  if (std::uncaught_exceptions() != 0) {
+    throw ProcessExiting(std::string(call) + "() called while process " + self.pid.to_string() + " unwinds");
+  }
+  throw ProcessUnwind{};
+}
+
+}  // namespace
+
+ControlBlock& process_here(const char* call) {
+  ControlBlock& self = process_here_even_exiting(call);
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] refuse_exiting(self, call);
+  if (self.no_suspend != 0) [[unlikely]] {
+    throw BadArgument(std::string(call) + "() called inside a predicate or a message's destructor of process " + self.pid.to_string() +
+                      ": nothing may suspend there");
+  }
+  checkpoint(self);
+  return self;
+}
+
+void meet_doom(ControlBlock& self) {
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] refuse_exiting(self, "a waiting call");
+}
+
+void checkpoint(ControlBlock& self) {
+  if (--self.budget == 0) [[unlikely]] {
+    self.budget = kSlice;
+    self.reductions.store(self.reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
+    if (self.no_suspend == 0) scheduler::Worker::end_slice(self);
+  }
+  if (self.life.load(std::memory_order_relaxed) != Life::alive && std::uncaught_exceptions() == 0) [[unlikely]] throw ProcessUnwind{};
+}
+
+void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
+  RuntimeCore& core = *current_core();
+  self.waiting.store(waiting, std::memory_order_relaxed);
+  scheduler::TimerWheel* wheel = nullptr;
+  if (deadline_ns != kNever) {
+    wheel = &core.scheduler.wheel_here();
+    self.wake_timer.tag = kProcessTimer;
+    wheel->add(self.wake_timer, deadline_ns);
+  }
+  self.budget = kSlice;
+  scheduler::Worker::suspend(self, [](void* left) noexcept {
+    auto& process = *static_cast<ControlBlock*>(left);
+    if (!process.inbox.try_park()) scheduler::Worker::here()->ready_last(process);
+  });
+  if (wheel != nullptr) (void)wheel->cancel(self.wake_timer);
+  self.waiting.store(Waiting::nothing, std::memory_order_relaxed);
+}
+
+// --- waking ----------------------------------------------------------------------------------------------------------------------
+
+bool RuntimeCore::kick_locked(ControlBlock& block) noexcept {
+  if (block.kick_pending) return false;
+  block.kick_pending = true;
+  block.kick.stamp = block.generation.load(std::memory_order_relaxed);
+  switch (block.inbox.push(block.kick)) {
+    case mailbox::Inbox::Push::woke: return true;
+    case mailbox::Inbox::Push::queued: return false;
+    case mailbox::Inbox::Push::closed: block.kick_pending = false; return false;
+  }
+  return false;
+}
+
+void RuntimeCore::kick(Pid pid) noexcept {
+  ControlBlock* block = slot_of(pid);
+  if (block == nullptr) return;
+  bool wake = false;
+  {
+    const std::lock_guard<base::SpinLock> hold(block->lock);
+    if (is_tenant(*block, pid)) wake = kick_locked(*block);
+  }
+  if (wake) scheduler.ready(*block);
+}
+
+bool RuntimeCore::doom(ControlBlock& block, const ExitReason& reason) noexcept {
+  if (block.life.load(std::memory_order_relaxed) != Life::alive) return false;
+  block.reason = reason;
+  // release: whoever sees the process doomed sees why.
+  block.life.store(Life::doomed, std::memory_order_release);
+  return kick_locked(block);
+}
+
+namespace {
+
+ControlBlock* waiter_of(scheduler::TimerNode& node) noexcept {
+  // Conditionally supported for a type with a base class, and supported by both compilers this library is built with.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+  return reinterpret_cast<ControlBlock*>(reinterpret_cast<std::byte*>(&node) - offsetof(ControlBlock, wake_timer));
+#pragma GCC diagnostic pop
+}
+
+}  // namespace
+
+void RuntimeCore::fire(scheduler::TimerNode** nodes, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    scheduler::TimerNode* node = nodes[i];
+    if (node->tag == kProcessTimer) {
+      // Of a wait with a deadline. The process looks at the clock itself, so waking it, or a successor in its slot, is never wrong.
+      ControlBlock* block = waiter_of(*node);
+      bool wake = false;
+      {
+        const std::lock_guard<base::SpinLock> hold(block->lock);
+        if (block->life.load(std::memory_order_relaxed) != Life::dead) wake = kick_locked(*block);
+      }
+      if (wake) scheduler.ready(*block);
+    } else {
+      fire_one(*reinterpret_cast<TimerRecord*>(node));
+    }
+  }
+}
+
+void RuntimeCore::holds_worker(scheduler::Fiber* fiber, unsigned worker, std::int64_t held_ns) noexcept {
+  if (!wants(LogLevel::warn)) return;
+  auto& block = *static_cast<ControlBlock*>(fiber);
+  try {
+    std::string who;
+    {
+      const std::lock_guard<base::SpinLock> hold(block.lock);
+      if (block.life.load(std::memory_order_relaxed) == Life::dead) return;
+      who = Pid::from_parts(block.slot_index, block.generation.load(std::memory_order_relaxed)).to_string();
+      if (block.extras && !block.extras->label.empty()) who += " (" + block.extras->label + ")";
+    }
+    log(LogLevel::warn, "process " + who + " has held worker " + std::to_string(worker) + " for " +
+                            std::to_string(held_ns / 1'000'000) + " ms without calling the runtime");
+  } catch (const std::bad_alloc&) {
+    // A report is not worth more than that.
+  }
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,363 @@
+// The inside of a Runtime: the process table and everything that acts on it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <weft/error.hpp>
+#include <weft/info.hpp>
+#include <weft/runtime.hpp>
+#include <weft/send.hpp>
+#include <weft/signal.hpp>
+#include <weft/timer.hpp>
+
+#include "registry/names.hpp"
+#include "registry/slot_table.hpp"
+#include "runtime/control_block.hpp"
+#include "scheduler/scheduler.hpp"
+
+namespace weft::detail {
+
+// --- exceptions that only the base of a stack catches ----------------------------------------------------------------------------
+
+/// Unwinds a doomed process. No std::exception, so no handler for those swallows it; `catch (...)` that does meets it again (CPP-1).
+struct ProcessUnwind {};
+/// Unwinds a process that hibernates, carrying its next body.
+struct HibernateUnwind {
+  const BodyType* type;
+  std::shared_ptr<void> body;
+};
+
+// --- records ---------------------------------------------------------------------------------------------------------------------
+
+/// A link: one record on the lists of both processes. When one of them dies, it becomes the other's Exit message (CPP-23).
+struct LinkRecord {
+  Envelope envelope;
+  Exit exit;  // the payload: at message_type<Exit>.offset
+  struct Half {
+    registry::Hook hook;
+    Pid pid;  // of the process on whose list it hangs
+    bool is_second = false;
+  } half[2];
+};
+
+/// A monitor: hangs on the target's list, and stands in the watcher's RefTable. When the target dies it becomes the Down.
+struct MonitorRecord {
+  Envelope envelope;
+  Down down;  // the payload
+  registry::Hook hook;
+};
+static_assert(offsetof(LinkRecord, exit) == payload_offset(alignof(Exit)));
+static_assert(offsetof(MonitorRecord, down) == payload_offset(alignof(Down)));
+
+/// A timer with a message, in a table of its own: a TimerRef is slot and number.
+///
+/// `lock` guards everything but the wheel's part of `node`; order of locks: timer, process, wheel.
+struct TimerRecord {
+  enum class State : std::uint8_t { free, armed };
+  scheduler::TimerNode node;  // first: found from it
+  std::uint32_t slot_index = 0;
+  TimerRecord* next_free = nullptr;
+  base::SpinLock lock;
+  State state = State::free;
+  bool cancelled = false;  // a periodic timer whose firing is under way
+  std::uint64_t number = 0;
+  scheduler::TimerWheel* wheel = nullptr;
+  std::int64_t deadline_ns = 0;
+  std::int64_t period_ns = 0;
+  Envelope* message = nullptr;
+  Envelope* (*clone)(Envelope*) = nullptr;  // periodic: a copy for each firing
+  Destination destination{Pid{}};
+  registry::Hook hook;  // on the destination's list, where that is a pid
+};
+
+struct JoinState {
+  std::mutex mutex;
+  std::condition_variable done_changed;
+  bool done = false;
+  ExitReason reason;
+  Pid pid;
+  std::vector<std::pair<RuntimeCore*, Pid>> waiters;  // processes, each of its own runtime
+};
+
+/// How many of something may be used at once. Counted only where somebody set a limit below the table's own, so that nobody else pays.
+class Quota {
+ public:
+  explicit Quota(std::size_t limit) noexcept : limit_(limit), counts_(limit < (std::size_t{1} << Pid::kIndexBits)) {}
+  [[nodiscard]] bool take() noexcept {
+    if (!counts_) return true;
+    std::size_t used = used_.load(std::memory_order_relaxed);
+    while (used < limit_) {
+      if (used_.compare_exchange_weak(used, used + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void give_back() noexcept {
+    if (counts_) used_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  const std::size_t limit_;
+  const bool counts_;
+  std::atomic<std::size_t> used_{0};
+};
+
+/// Counters of one worker, or of all other threads together. The owner of a worker's adds without a locked operation.
+struct alignas(base::kCacheLine) Counters {
+  std::atomic<std::uint64_t> spawned{0}, finished{0}, messages{0}, shed{0}, dead_letters{0}, exits{0}, downs{0};
+  // Made minus gone; of one worker alone they may wrap below zero.
+  std::atomic<std::uint64_t> links{0}, monitors{0}, timers{0};
+};
+
+struct WorkerLocal final : scheduler::HostLocal {
+  explicit WorkerLocal(RuntimeCore& runtime);
+  RuntimeCore& core;
+  registry::SlotCache<ControlBlock> slots;
+  registry::SlotCache<TimerRecord> timer_slots;
+  Counters counters;
+};
+
+/// Of a thread of the blocking pool while it runs a process's section (BLK).
+struct BlockingSection {
+  RuntimeCore* core = nullptr;
+  ControlBlock* process = nullptr;
+  Pid pid;
+};
+
+// --- the runtime -----------------------------------------------------------------------------------------------------------------
+
+class RuntimeCore final : public scheduler::Host {
+ public:
+  explicit RuntimeCore(RuntimeOptions options);
+  ~RuntimeCore() override;
+
+  // --- processes: spawn.cpp, exit.cpp
+  Pid spawn(SpawnRequest& request);
+  Pid whereis_or_spawn(std::string_view name, SpawnRequest& request);
+  /// Fixes the reason of a process that ends by itself, if no signal did before (LIF-4).
+  void fix_reason(ControlBlock& self, const ExitReason& reason) noexcept;
+  /// The exit sequence of LIF-5 for a process whose stack is unwound; the slot is free after.
+  void finish(ControlBlock& self) noexcept;
+  /// Its steps 3 to 10: nothing of the process can be seen after. The slot is not given back yet.
+  void die(ControlBlock& self) noexcept;
+  /// Its last part, when all were told and the messages are gone.
+  void die_told(ControlBlock& self) noexcept;
+  void finish_told(ControlBlock& self) noexcept;
+  void end_in_terminate(ControlBlock& self) noexcept;
+  void give_back(ControlBlock& self) noexcept;
+  /// Parks a process whose stack is unwound until a message comes. False: it is doomed.
+  bool go_to_sleep(ControlBlock& self) noexcept;
+
+  // --- finding
+  /// The slot a pid names, whoever rents it now; null for an index that never was.
+  [[nodiscard]] ControlBlock* slot_of(Pid pid) const noexcept { return processes.find(pid.index()); }
+  /// For a caller that holds `block.lock`: whether `pid` is its tenant, and not past its death.
+  [[nodiscard]] static bool is_tenant(const ControlBlock& block, Pid pid) noexcept {
+    return block.generation.load(std::memory_order_relaxed) == pid.generation() && block.life.load(std::memory_order_relaxed) != Life::dead;
+  }
+  [[nodiscard]] bool is_alive(Pid pid) const noexcept;
+
+  // --- messages: send.cpp
+  SendResult post(Pid to, Envelope* envelope, std::string_view name = {}) noexcept;
+  SendResult post_by_name(std::string_view name, Envelope* envelope) noexcept;
+  SendResult post_to_alias(const Alias& alias, Envelope* envelope) noexcept;
+  SendResult post_to(const Destination& destination, Envelope* envelope) noexcept;
+  /// Puts a signal's envelope into the inbox of `to`; false when it is dead, and the envelope stays the caller's.
+  bool push_signal(Pid to, Envelope& envelope) noexcept;
+  void dead_letter(DeadLetterReason reason, Pid to, std::string_view name, Envelope& envelope) noexcept;
+  SendResult push_message(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept;
+  SendResult post_bounded(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept;
+  void overflow_ends(ControlBlock& block, Pid to) noexcept;
+  void destroy_message(Envelope& envelope) noexcept;
+  enum class Room : std::uint8_t { taken, full, overflowed };
+  /// A place in the bounded mailbox of `block` for one user message.
+  Room take_room(ControlBlock& block) noexcept;
+  void free_room(ControlBlock& block) noexcept;
+
+  // --- signals: signal.cpp. Each is received when the call returns (C3 of control_block.hpp).
+  void exit_signal(Pid from, Pid to, const ExitReason& reason);
+  void link(ControlBlock& self, Pid to);
+  void unlink(ControlBlock& self, Pid to) noexcept;
+  MonitorRef monitor(ControlBlock& self, Pid to, std::string_view name, const MonitorOptions& options);
+  bool demonitor(ControlBlock& self, const MonitorRef& ref, const DemonitorOptions& options);
+  /// Ends the monitor with that number, with its alias if the mode says so. True if it was there: then no Down of it was or will be
+  /// received.
+  bool withdraw(ControlBlock& self, std::uint64_t number) noexcept;
+  /// Takes a received Down of that monitor out of the save queue. False when there is none.
+  bool take_down(ControlBlock& self, std::uint64_t number) noexcept;
+  void tell_links(ControlBlock& self) noexcept;
+  void tell_watchers(ControlBlock& self) noexcept;
+  void withdraw_monitors(ControlBlock& self) noexcept;
+  /// Fixes the reason of `block` and wakes it, if no terminating event came first (LIF-4). Under block.lock.
+  /// True: the caller makes it runnable after unlocking.
+  [[nodiscard]] bool doom(ControlBlock& block, const ExitReason& reason) noexcept;
+  /// Makes `pid` look again at what it waits for.
+  void kick(Pid pid) noexcept;
+  /// Under block.lock. True: the caller makes it runnable after unlocking.
+  [[nodiscard]] bool kick_locked(ControlBlock& block) noexcept;
+
+  // --- receiving: receive.cpp
+  /// Moves what arrived to the save queue. False when there was nothing.
+  bool drain(ControlBlock& self) noexcept;
+  /// Its inner part, for the owner, or, where the save queue is shared, for a sender that holds the lock already. Returns what fell
+  /// out on the way (stale, alias off, monitor withdrawn), for discard() without the lock.
+  enum class Locked : std::uint8_t { no, already };
+  [[nodiscard]] Envelope* sort_in(ControlBlock& block, Locked locked) noexcept;
+  /// After `envelope` left the mailbox of `block`: its place is free.
+  void left_mailbox(ControlBlock& block, Envelope& envelope) noexcept;
+  /// Destroys a chain of envelopes that nobody will read, and frees their places in the mailbox of `block`.
+  void discard(Envelope* chain, ControlBlock* block) noexcept;
+  /// Monitors that a message through their alias ended (AliasMode::reply_demonitor).
+  void withdraw_replied(ControlBlock& self) noexcept;
+
+  // --- names and groups: name.cpp
+  void register_name(std::string_view name, Pid pid);
+  bool unregister(std::string_view name) noexcept;
+  [[nodiscard]] std::optional<Pid> whereis(std::string_view name) const;
+  bool join_group(std::string_view group, Pid pid);
+  bool leave_group(std::string_view group, Pid pid) noexcept;
+  std::size_t kill_group(std::string_view group);
+  void release_names(ControlBlock& self) noexcept;
+  void release_groups(ControlBlock& self) noexcept;
+
+  // --- timers: timer.cpp
+  TimerRef start_timer(std::int64_t deadline_ns, std::int64_t period_ns, const Destination& destination, Envelope* message,
+                       Envelope* (*clone)(Envelope*), bool as_timeout);
+  std::optional<Duration> cancel_timer(const TimerRef& ref) noexcept;
+  std::optional<Duration> read_timer(const TimerRef& ref) noexcept;
+  void cancel_timers_of(ControlBlock& self) noexcept;
+  /// now + d on the runtime's clock; saturated (CPP-21). Throws BadArgument for a negative d.
+  [[nodiscard]] std::int64_t deadline_after(Duration d, const char* call) const;
+  [[nodiscard]] std::int64_t deadline_at(TimePoint t) const noexcept;
+
+  // --- knowing: info.cpp, log.cpp
+  [[nodiscard]] std::optional<ProcessInfo> info(Pid pid);
+  [[nodiscard]] std::vector<Pid> list() const;
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] std::map<std::string, std::size_t> census();
+  void dump(std::ostream& out);
+  bool set_label(Pid pid, std::string label);
+  [[nodiscard]] static Pid link_peer(registry::Hook& hook, const ControlBlock& self) noexcept;
+  [[nodiscard]] static MonitorRecord& monitor_of(registry::Hook& hook) noexcept;
+  [[nodiscard]] bool wants(LogLevel level) const noexcept { return level <= options.log_level && options.log != nullptr; }
+  void log(LogLevel level, std::string_view line) noexcept;
+  void log_end(ControlBlock& self) noexcept;
+
+  // --- shutdown.cpp
+  StopReport stop(Duration deadline);
+  std::size_t kill_all();
+  std::size_t signal_all(const ExitReason& reason);
+  void kill_one(Pid pid) noexcept;
+  bool wait_until_empty(std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] ProcessInfo describe_survivor(Pid pid);
+  /// A process ended: tells those that wait for the last one.
+  void one_less() noexcept;
+  [[nodiscard]] std::uint64_t live() const noexcept;
+
+  // --- scheduler::Host
+  void run(scheduler::Fiber& fiber) noexcept override;
+  void refuse(scheduler::Fiber& fiber) noexcept override;
+  void worker_started() noexcept override;
+  void fire(scheduler::TimerNode** nodes, std::size_t count) noexcept override;
+  void descriptor_ready(std::uint64_t token, std::uint32_t ready) noexcept override;
+  void holds_worker(scheduler::Fiber* fiber, unsigned worker, std::int64_t held_ns) noexcept override;
+
+  /// Adds `n` to a counter of the calling worker, or of all other threads together.
+  void count(std::atomic<std::uint64_t> Counters::* counter, std::uint64_t n = 1) noexcept;
+  [[nodiscard]] std::uint64_t total(std::atomic<std::uint64_t> Counters::* counter) const noexcept;
+  [[nodiscard]] WorkerLocal* worker_local() noexcept;
+
+  Runtime* face = nullptr;
+  RuntimeOptions options;
+  registry::SlotTable<ControlBlock> processes;
+  registry::SlotTable<TimerRecord> timers;
+  registry::Names names;
+  registry::Groups groups;
+  scheduler::Scheduler scheduler;
+
+  /// A process died with a blocking section under way, and its stack was unwound (BLK-6).
+  void orphan_appears() noexcept { orphans_.fetch_add(1, std::memory_order_seq_cst); }
+  void orphan_gone() noexcept { orphans_.fetch_sub(1, std::memory_order_seq_cst); }
+
+ private:
+  bool receive_special(ControlBlock& block, Envelope& envelope) noexcept;
+  void report_dropped(ControlBlock& self, Envelope& envelope) noexcept;
+  ControlBlock* rent_slot() noexcept;
+  TimerRecord* rent_timer() noexcept;
+  void give_timer_back(TimerRecord& record) noexcept;
+  void fire_one(TimerRecord& record) noexcept;
+  Envelope* disarm(TimerRecord& record) noexcept;
+  enum class Told : std::uint8_t { nothing, wake, message };
+  [[nodiscard]] Told link_exit(ControlBlock& survivor, const ExitReason& reason) noexcept;
+  LinkRecord* find_link(ControlBlock& a, ControlBlock& b) noexcept;
+
+  Quota process_quota_;
+  Quota timer_quota_;
+  Counters outside_;                // threads that are no workers
+  base::SpinLock outside_lock_;     // guards the two caches
+  registry::SlotCache<ControlBlock> outside_slots_;
+  registry::SlotCache<TimerRecord> outside_timer_slots_;
+  std::uint64_t outside_last_child_ = 0;  // PID-3 for plain threads, under outside_lock_
+  std::atomic<std::uint64_t> timer_numbers_{0};
+  std::atomic<std::uint64_t> orphans_{0};  // dead processes whose stack waits for a blocking section to return
+  std::atomic<bool> refusing_spawns_{false};
+  std::mutex empty_mutex_;
+  std::condition_variable empty_;
+  std::int64_t started_ns_ = 0;
+  std::atomic<bool> stop_waits_{false};
+};
+
+// --- the calling process ---------------------------------------------------------------------------------------------------------
+
+/// The process that runs on this thread's stack, or null.
+[[nodiscard]] inline ControlBlock* current_process() noexcept {
+  scheduler::Worker* worker = scheduler::Worker::here();
+  return worker == nullptr ? nullptr : static_cast<ControlBlock*>(worker->current());
+}
+/// The runtime of the calling worker thread; null elsewhere.
+[[nodiscard]] inline RuntimeCore* current_core() noexcept {
+  scheduler::Worker* worker = scheduler::Worker::here();
+  return worker == nullptr ? nullptr : &static_cast<WorkerLocal*>(worker->host_local.get())->core;
+}
+/// What the exception that is being handled makes of an exit reason (EXR-3).
+[[nodiscard]] ExitReason current_exception_reason() noexcept;
+void complete_join(JoinState& join, const ExitReason& reason) noexcept;
+[[nodiscard]] BlockingSection* blocking_section() noexcept;
+void enter_blocking_section(BlockingSection* section) noexcept;
+
+/// The runtime a free function acts on. Throws NotInProcess, naming `call`, on a plain thread.
+RuntimeCore& core_here(const char* call);
+/// The calling process, for calls that may suspend or that change it. Throws NotInProcess, ProcessExiting (CPP-2), or meets the doom.
+ControlBlock& process_here(const char* call);
+/// As process_here(), for calls that destructors may make: never throws for a doomed or exiting process.
+ControlBlock& process_here_even_exiting(const char* call);
+
+/// Counts one runtime call of `self`; at the end of its slice others run. A doom is met, unless the stack unwinds already.
+void checkpoint(ControlBlock& self);
+/// Throws ProcessUnwind if `self` is doomed; ProcessExiting if it is and a stack already unwinds. For calls that suspend.
+void meet_doom(ControlBlock& self);
+/// Suspends `self` until a message or a kick arrives or the time comes. Returns after something may have changed: look again.
+void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting);
+
+/// Throws BadArgument or LimitExceeded for a name or group that cannot be.
+void check_process_name(std::string_view what, std::string_view name);
+/// Moves a body into `block`.
+void place_body(ControlBlock& block, const BodyType& type, void* body);
+/// Destroys the body, with what it captured, if it is still there.
+void drop_body(ControlBlock& block) noexcept;
+
+inline constexpr std::uint32_t kSlice = 2000;  // runtime calls of one process before others run (DESIGN 3.9)
+inline constexpr std::uint32_t kProcessTimer = 1;  // TimerNode::tag of a wait's deadline
+inline constexpr std::uint32_t kMessageTimer = 2;  // of a TimerRecord
+inline constexpr std::int64_t kNever = scheduler::TimerWheel::kNever;
+
+}  // namespace weft::detail

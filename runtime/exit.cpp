@@ -1,0 +1,214 @@
+// How a process runs and ends.
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <exception>
+#include <typeinfo>
+
+#include "runtime/core.hpp"
+
+namespace weft::detail {
+namespace {
+
+std::string demangled(const std::type_info* type) {
+  if (type == nullptr) return "an exception of another language";
+  int status = 0;
+  char* text = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+  std::string made = text != nullptr ? text : type->name();
+  std::free(text);
+  return made;
+}
+
+/// Made when the first runtime starts: a crash for want of memory needs a reason that needs none.
+const ExitReason& out_of_memory() {
+  static const ExitReason reason = ExitReason::error("std::bad_alloc", "out of memory while a process crashed");
+  return reason;
+}
+
+template <class Make>
+ExitReason reason_or_out_of_memory(Make make) noexcept {
+  try {
+    return make();
+  } catch (...) {
+    return out_of_memory();
+  }
+}
+
+}  // namespace
+
+ExitReason current_exception_reason() noexcept {
+  try {
+    throw;
+  } catch (const ExitException& exit) {
+    return exit.reason();
+  } catch (const std::exception& error) {
+    return reason_or_out_of_memory([&] { return ExitReason::error(demangled(&typeid(error)), error.what()); });
+  } catch (...) {
+    return reason_or_out_of_memory([] { return ExitReason::uncaught(demangled(abi::__cxa_current_exception_type())); });
+  }
+}
+
+void RuntimeCore::fix_reason(ControlBlock& self, const ExitReason& reason) noexcept {
+  const std::lock_guard<base::SpinLock> hold(self.lock);
+  const Life life = self.life.load(std::memory_order_relaxed);
+  if (life == Life::dead) return;  // An orphan: it was told (BLK-6).
+  if (life == Life::alive) self.reason = reason;
+  self.life.store(Life::exiting, std::memory_order_release);
+}
+
+void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
+  auto& self = static_cast<ControlBlock&>(fiber);
+  self.stack->owner.store(self.pid.id(), std::memory_order_relaxed);
+  if (self.life.load(std::memory_order_acquire) == Life::alive) {
+    self.started.store(true, std::memory_order_relaxed);
+    self.held_stack.store(self.stack, std::memory_order_release);
+    bool hibernates = false;
+    try {
+      self.body_type->run(self.body);
+      // A body that swallowed the unwinding and returned ends with the reason fixed before (CPP-1).
+      fix_reason(self, ExitReason::normal);
+    } catch (const ProcessUnwind&) {
+      fix_reason(self, ExitReason::normal);
+    } catch (const HibernateUnwind& next) {
+      drop_body(self);
+      hibernates = true;
+      try {
+        place_body(self, *next.type, next.body.get());
+      } catch (...) {
+        hibernates = false;
+        fix_reason(self, current_exception_reason());
+      }
+    } catch (...) {
+      fix_reason(self, current_exception_reason());
+    }
+    if (hibernates && go_to_sleep(self)) return;
+  }
+  finish(self);
+}
+
+bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
+  drain(self);
+  if (self.life.load(std::memory_order_acquire) != Life::alive) {
+    fix_reason(self, ExitReason::normal);
+    return false;
+  }
+  // Nothing of the process is on this stack any more, so it may be woken, and run elsewhere, from try_park() on.
+  self.stack = nullptr;
+  self.held_stack.store(nullptr, std::memory_order_relaxed);
+  self.waiting.store(Waiting::hibernated, std::memory_order_relaxed);
+  self.budget = kSlice;
+  if (self.saved.front() != nullptr || !self.inbox.try_park()) scheduler.ready(self);
+  return true;
+}
+
+void RuntimeCore::refuse(scheduler::Fiber& fiber) noexcept {
+  auto& self = static_cast<ControlBlock&>(fiber);
+  fix_reason(self, reason_or_out_of_memory([&] {
+               return ExitReason::error("weft::LimitExceeded",
+                                        "no stack of " + std::to_string(self.wanted_stack_bytes) + " bytes for process " +
+                                            self.pid.to_string() + ": the limit of " + std::to_string(options.max_stacks) +
+                                            " stacks is reached, or memory is exhausted");
+             }));
+  finish(self);
+}
+
+void RuntimeCore::finish(ControlBlock& self) noexcept {
+  drop_body(self);  // Step 2: captures are gone before anybody is told.
+  if (self.life.load(std::memory_order_relaxed) == Life::dead) {
+    // An orphan: everything but this was done when it was killed (BLK-6).
+    give_back(self);
+    orphan_gone();
+    one_less();
+    return;
+  }
+  fix_reason(self, ExitReason::normal);
+  die(self);
+  give_back(self);
+  one_less();  // Last of all: from here on ~Runtime may find nothing left to wait for.
+}
+
+void RuntimeCore::finish_told(ControlBlock& self) noexcept {
+  die_told(self);
+  give_back(self);
+  one_less();
+}
+
+// The numbers are those of LIF-5.
+void RuntimeCore::die(ControlBlock& self) noexcept {
+  if (wants(LogLevel::error)) log_end(self);
+  cancel_timers_of(self);  // 3
+  release_groups(self);    // 4
+  release_names(self);     // 5
+  {
+    // 6: the time of death. Under the lock, so that nobody adds a relation, a timer or a name after.
+    const std::lock_guard<base::SpinLock> hold(self.lock);
+    self.generation.store(self.pid.generation() + 1, std::memory_order_release);
+    self.life.store(Life::dead, std::memory_order_release);
+  }
+  process_quota_.give_back();
+  Envelope* unread = self.inbox.close();
+  tell_links(self);  // 7
+  withdraw_monitors(self);  // 8
+  tell_watchers(self);
+  // 9: nothing is locked, and the dying process is current, while destructors of messages run. They may send.
+  discard(self.saved.release(), &self);
+  discard(unread, &self);
+  die_told(self);
+}
+
+void RuntimeCore::die_told(ControlBlock& self) noexcept {
+  std::unique_ptr<Extras> extras;
+  {
+    const std::lock_guard<base::SpinLock> hold(self.lock);
+    extras = std::move(self.extras);
+  }
+  const ExitReason reason = std::exchange(self.reason, ExitReason::normal);
+  if (extras != nullptr) {
+    for (const Pid waiter : extras->room_waiters) kick(waiter);
+  }
+  count(&Counters::finished);
+  if (extras != nullptr && extras->join != nullptr) complete_join(*extras->join, reason);  // 10
+}
+
+void complete_join(JoinState& join, const ExitReason& reason) noexcept {
+  std::vector<std::pair<RuntimeCore*, Pid>> waiters;
+  {
+    const std::lock_guard<std::mutex> hold(join.mutex);
+    join.done = true;
+    join.reason = reason;
+    waiters.swap(join.waiters);
+    join.done_changed.notify_all();
+  }
+  for (const auto& [core, waiter] : waiters) core->kick(waiter);
+}
+
+void hibernate_with(const BodyType& type, void* body) {
+  ControlBlock& self = process_here("hibernate");
+  if (!self.has_mailbox.load(std::memory_order_relaxed)) {
+    throw NoMailbox("hibernate() in process " + self.pid.to_string() + ", which has no mailbox to wake it");
+  }
+  // The body that runs now is destroyed by the base of the stack, after unwinding; until then the next one travels with the exception.
+  void* const space = ::operator new(type.bytes, std::align_val_t(type.align));
+  try {
+    type.move(space, body);
+  } catch (...) {
+    ::operator delete(space, std::align_val_t(type.align));
+    throw;
+  }
+  const BodyType* const kept = &type;
+  throw HibernateUnwind{kept, std::shared_ptr<void>(space, [kept](void* next) {
+                          kept->destroy(next);
+                          ::operator delete(next, std::align_val_t(kept->align));
+                        })};
+}
+
+}  // namespace weft::detail
+
+namespace weft {
+
+void exit(ExitReason reason) {
+  (void)detail::process_here("exit");
+  throw ExitException(std::move(reason));
+}
+
+}  // namespace weft

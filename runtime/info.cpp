@@ -1,0 +1,223 @@
+#include <weft/info.hpp>
+
+#include <algorithm>
+#include <ostream>
+#include <unordered_set>
+
+#include "runtime/core.hpp"
+
+namespace weft::detail {
+namespace {
+
+using Hold = std::lock_guard<base::SpinLock>;
+
+const char* text_of(Waiting waiting) noexcept {
+  switch (waiting) {
+    case Waiting::nothing: return "";
+    case Waiting::message: return "message";
+    case Waiting::sleep: return "sleep";
+    case Waiting::call: return "call";
+    case Waiting::join: return "join";
+    case Waiting::blocking: return "blocking";
+    case Waiting::descriptor: return "descriptor";
+    case Waiting::room: return "room";
+    case Waiting::stream: return "stream";
+    case Waiting::hibernated: return "message (hibernated)";
+  }
+  return "";
+}
+
+const char* text_of(ProcessStatus status) noexcept {
+  switch (status) {
+    case ProcessStatus::starting: return "starting";
+    case ProcessStatus::runnable: return "runnable";
+    case ProcessStatus::running: return "running";
+    case ProcessStatus::waiting: return "waiting";
+    case ProcessStatus::exiting: return "exiting";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
+  ControlBlock* const block = pid ? slot_of(pid) : nullptr;
+  if (block == nullptr) return std::nullopt;
+  ProcessInfo made;
+  const Hold hold(block->lock);
+  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return std::nullopt;
+  made.pid = pid;
+  made.parent = block->parent;
+  if (block->extras) {
+    made.names = block->extras->names;
+    made.groups = block->extras->groups;
+    made.label = block->extras->label;
+  }
+  for (registry::Hook* hook = block->links.front(); hook != nullptr; hook = block->links.after(*hook)) {
+    made.links.push_back(link_peer(*hook, *block));
+  }
+  for (registry::Hook* hook = block->monitored_by.front(); hook != nullptr; hook = block->monitored_by.after(*hook)) {
+    made.monitored_by.push_back(RefAccess::owner(monitor_of(*hook).down.ref));
+  }
+  for (const RefEntry& entry : block->refs.entries()) {
+    if (entry.record != nullptr && !entry.replied) made.monitors.push_back(entry.record->down.ref);
+  }
+  made.mailbox_depth = block->inbox.count() + block->saved.size();
+  made.shed = block->shed.load(std::memory_order_relaxed);
+  made.trap_exit = block->trap_exit.load(std::memory_order_relaxed);
+  made.priority = static_cast<Priority>(block->urgency.load(std::memory_order_relaxed));
+  made.reductions = block->reductions.load(std::memory_order_relaxed);
+  bool running = false;
+  for (unsigned i = 0; i < scheduler.worker_count() && !running; ++i) running = scheduler.worker(i).current() == block;
+  const Waiting waiting = block->waiting.load(std::memory_order_relaxed);
+  if (running) {
+    made.status = ProcessStatus::running;
+  } else if (block->inbox.is_parked() || waiting == Waiting::blocking) {
+    made.status = ProcessStatus::waiting;
+    made.waiting_for = text_of(waiting);
+  } else {
+    made.status = block->started.load(std::memory_order_relaxed) ? ProcessStatus::runnable : ProcessStatus::starting;
+  }
+  if (const scheduler::Stack* stack = block->held_stack.load(std::memory_order_acquire)) {
+    made.stack_bytes = stack->bytes;
+    if (made.status == ProcessStatus::waiting && block->inbox.is_parked()) made.stack_high_water = scheduler::high_water(*stack);
+  }
+  return made;
+}
+
+std::vector<Pid> RuntimeCore::list() const {
+  // One pass over the slots: each is looked at once, so none is listed twice, and whoever lives during the whole pass is met (PID-5).
+  std::vector<Pid> pids;
+  const std::size_t slots = processes.committed();
+  for (std::size_t i = 0; i < slots; ++i) {
+    ControlBlock& block = *processes.find(i);
+    if (block.life.load(std::memory_order_acquire) == Life::dead) continue;
+    const Hold hold(block.lock);
+    if (block.life.load(std::memory_order_relaxed) != Life::dead) pids.push_back(block.pid);
+  }
+  return pids;
+}
+
+Stats RuntimeCore::stats() const {
+  Stats made;
+  made.finished = total(&Counters::finished);
+  made.spawned = total(&Counters::spawned);
+  made.live = made.spawned - made.finished;
+  made.shed = made.dropped = total(&Counters::shed);
+  made.messages_sent = total(&Counters::messages);
+  made.exit_signals_sent = total(&Counters::exits);
+  made.downs_sent = total(&Counters::downs);
+  made.dead_letters = total(&Counters::dead_letters);
+  made.active_links = total(&Counters::links);
+  made.active_monitors = total(&Counters::monitors);
+  made.active_timers = total(&Counters::timers);
+  made.registered_names = names.size();
+  auto& shared = const_cast<scheduler::Scheduler&>(scheduler);
+  for (unsigned i = 0; i < shared.worker_count(); ++i) {
+    made.steals += shared.worker(i).counters.steals.load(std::memory_order_relaxed);
+    made.parks += shared.worker(i).counters.sleeps.load(std::memory_order_relaxed);
+  }
+  made.stacks_live = shared.stacks().stats().live;
+  made.workers = shared.worker_count();
+  made.uptime = Duration(scheduler::Scheduler::steady_ns() - started_ns_);
+  return made;
+}
+
+std::map<std::string, std::size_t> RuntimeCore::census() {
+  std::map<std::string, std::size_t> made;
+  const std::size_t slots = processes.committed();
+  for (std::size_t i = 0; i < slots; ++i) {
+    ControlBlock& block = *processes.find(i);
+    if (block.life.load(std::memory_order_acquire) != Life::alive) continue;
+    std::string label;
+    {
+      const Hold hold(block.lock);
+      if (block.life.load(std::memory_order_relaxed) != Life::alive || !block.extras) continue;
+      label = block.extras->label;
+    }
+    if (!label.empty()) ++made[label];
+  }
+  for (const auto& [group, size] : groups.sizes()) made["group:" + group] = size;
+  return made;
+}
+
+bool RuntimeCore::set_label(Pid pid, std::string label) {
+  ControlBlock* const block = pid ? slot_of(pid) : nullptr;
+  if (block == nullptr) return false;
+  auto fresh = std::make_unique<Extras>();
+  const Hold hold(block->lock);
+  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
+  if (!block->extras) block->extras = std::move(fresh);
+  block->extras->label.swap(label);
+  return true;
+}
+
+void RuntimeCore::dump(std::ostream& out) {
+  const Stats now = stats();
+  out << "weft: " << now.live << " processes on " << now.workers << " workers, " << now.spawned << " spawned, " << now.messages_sent
+      << " messages sent, " << now.shed << " shed, " << now.dead_letters << " dead letters\n";
+  for (const Pid pid : list()) {
+    const std::optional<ProcessInfo> one = info(pid);
+    if (!one) {
+      out << pid.to_string() << " exiting\n";
+      continue;
+    }
+    out << pid.to_string() << ' ' << text_of(one->status);
+    if (!one->waiting_for.empty()) out << " for " << one->waiting_for;
+    if (!one->label.empty()) out << " label=" << one->label;
+    for (const std::string& name : one->names) out << " name=" << name;
+    for (const std::string& group : one->groups) out << " group=" << group;
+    out << " mailbox=" << one->mailbox_depth << " links=" << one->links.size() << " monitors=" << one->monitors.size()
+        << " monitored_by=" << one->monitored_by.size();
+    if (one->stack_bytes != 0) out << " stack=" << one->stack_high_water << '/' << one->stack_bytes;
+    out << '\n';
+  }
+}
+
+// --- the log ---------------------------------------------------------------------------------------------------------------------
+
+void RuntimeCore::log(LogLevel level, std::string_view line) noexcept {
+  if (!wants(level)) return;
+  try {
+    options.log(level, line);
+  } catch (...) {
+    // A sink's failure is its own (CPP-24).
+  }
+}
+
+void RuntimeCore::log_end(ControlBlock& self) noexcept {
+  const Atom kind = self.reason.kind();
+  const bool clean = kind == atoms::normal || kind == atoms::shutdown;
+  const LogLevel level = clean ? LogLevel::info : kind == atoms::killed || kind == atoms::kill ? LogLevel::warn : LogLevel::error;
+  if (!wants(level)) return;
+  try {
+    std::string line = "process " + self.pid.to_string();
+    {
+      const Hold hold(self.lock);
+      if (self.extras && !self.extras->label.empty()) line += " (" + self.extras->label + ")";
+    }
+    log(level, line + " ended: " + self.reason.to_string());
+  } catch (const std::bad_alloc&) {
+    // The end goes on without its line.
+  }
+}
+
+}  // namespace weft::detail
+
+namespace weft {
+namespace {
+
+detail::RuntimeCore& counted_core(const char* call) {
+  detail::RuntimeCore& core = detail::core_here(call);
+  if (detail::ControlBlock* self = detail::current_process()) detail::checkpoint(*self);
+  return core;
+}
+
+}  // namespace
+
+bool is_alive(Pid pid) { return counted_core("is_alive").is_alive(pid); }
+std::optional<ProcessInfo> info(Pid pid) { return counted_core("info").info(pid); }
+std::vector<Pid> list() { return counted_core("list").list(); }
+Stats stats() { return counted_core("stats").stats(); }
+
+}  // namespace weft

@@ -1,0 +1,146 @@
+#include <weft/name.hpp>
+
+#include <algorithm>
+
+#include "runtime/core.hpp"
+
+namespace weft::detail {
+
+using Hold = std::lock_guard<base::SpinLock>;
+
+void RuntimeCore::register_name(std::string_view name, Pid pid) {
+  check_process_name("name", name);
+  ControlBlock* const block = pid ? slot_of(pid) : nullptr;
+  std::string kept(name);
+  auto fresh = std::make_unique<Extras>();
+  const auto dead = [&] { return NoSuchProcess("register_name(\"" + kept + "\"): there is no process " + pid.to_string()); };
+  if (block == nullptr) throw dead();
+  const char* refusal = nullptr;
+  {
+    // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
+    const Hold hold(block->lock);
+    if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) {
+      refusal = "dead";
+    } else {
+      if (!block->extras) block->extras = std::move(fresh);
+      block->extras->names.reserve(block->extras->names.size() + 1);
+      if (!names.add(kept, pid)) {
+        refusal = "taken";
+      } else {
+        block->extras->names.push_back(kept);
+      }
+    }
+  }
+  if (refusal == nullptr) return;
+  if (refusal[0] == 'd') throw dead();
+  throw NameTaken("the name \"" + kept + "\" is taken");
+}
+
+bool RuntimeCore::unregister(std::string_view name) noexcept {
+  const std::optional<Pid> pid = whereis(name);
+  if (!pid || !names.remove(name, *pid)) return false;
+  ControlBlock* const block = slot_of(*pid);
+  const Hold hold(block->lock);
+  if (block->extras && block->pid == *pid) std::erase(block->extras->names, name);
+  return true;
+}
+
+std::optional<Pid> RuntimeCore::whereis(std::string_view name) const { return names.find(name); }
+
+void RuntimeCore::release_names(ControlBlock& self) noexcept {
+  std::vector<std::string> mine;
+  {
+    const Hold hold(self.lock);
+    if (!self.extras) return;
+    mine.swap(self.extras->names);
+  }
+  for (const std::string& name : mine) names.remove(name, self.pid);
+}
+
+bool RuntimeCore::join_group(std::string_view group, Pid pid) {
+  check_process_name("group", group);
+  ControlBlock* const block = pid ? slot_of(pid) : nullptr;
+  if (block == nullptr) return false;
+  std::string kept(group);
+  auto fresh = std::make_unique<Extras>();
+  const Hold hold(block->lock);
+  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
+  if (!block->extras) block->extras = std::move(fresh);
+  block->extras->groups.reserve(block->extras->groups.size() + 1);
+  if (groups.add(kept, pid)) block->extras->groups.push_back(std::move(kept));
+  return true;
+}
+
+bool RuntimeCore::leave_group(std::string_view group, Pid pid) noexcept {
+  ControlBlock* const block = pid ? slot_of(pid) : nullptr;
+  if (block == nullptr) return false;
+  const Hold hold(block->lock);
+  if (!groups.remove(group, pid)) return false;
+  if (block->extras && block->pid == pid) std::erase(block->extras->groups, group);
+  return true;
+}
+
+void RuntimeCore::release_groups(ControlBlock& self) noexcept {
+  std::vector<std::string> mine;
+  {
+    const Hold hold(self.lock);
+    if (!self.extras) return;
+    mine.swap(self.extras->groups);
+  }
+  for (const std::string& group : mine) groups.remove(group, self.pid);
+}
+
+std::size_t RuntimeCore::kill_group(std::string_view group) {
+  std::size_t killed = 0;
+  for (const Pid pid : groups.members(group)) {
+    ControlBlock& block = *slot_of(pid);
+    bool wake = false;
+    {
+      const Hold hold(block.lock);
+      if (!is_tenant(block, pid) || block.life.load(std::memory_order_relaxed) != Life::alive) continue;
+      wake = doom(block, ExitReason::killed);
+    }
+    ++killed;
+    if (wake) scheduler.ready(block);
+  }
+  count(&Counters::exits, killed);
+  if (wants(LogLevel::info)) log(LogLevel::info, "killed group \"" + std::string(group) + "\": " + std::to_string(killed) + " processes");
+  return killed;
+}
+
+std::vector<Pid> members_of(RuntimeCore* core, std::string_view group) {
+  if (core == nullptr) core = &core_here("broadcast");
+  return core->groups.members(group);
+}
+
+}  // namespace weft::detail
+
+namespace weft {
+namespace {
+
+detail::RuntimeCore& counted_core(const char* call) {
+  detail::RuntimeCore& core = detail::core_here(call);
+  if (detail::ControlBlock* self = detail::current_process()) detail::checkpoint(*self);
+  return core;
+}
+
+}  // namespace
+
+void register_name(std::string name, Pid pid) {
+  detail::process_here("register_name");
+  detail::current_core()->register_name(name, pid);
+}
+bool unregister(std::string_view name) { return counted_core("unregister").unregister(name); }
+std::optional<Pid> whereis(std::string_view name) { return counted_core("whereis").whereis(name); }
+std::vector<std::string> registered() { return counted_core("registered").names.all(); }
+bool join(std::string group, Pid pid) { return counted_core("join").join_group(group, pid); }
+bool leave(std::string_view group, Pid pid) { return counted_core("leave").leave_group(group, pid); }
+std::vector<Pid> members(std::string_view group) { return counted_core("members").groups.members(group); }
+std::vector<std::string> groups() { return counted_core("groups").groups.all(); }
+std::size_t kill_group(std::string_view group) {
+  const std::size_t killed = counted_core("kill_group").kill_group(group);
+  if (detail::ControlBlock* self = detail::current_process()) detail::checkpoint(*self);
+  return killed;
+}
+
+}  // namespace weft

@@ -1,0 +1,268 @@
+#include <weft/receive.hpp>
+
+#include <algorithm>
+
+#include "runtime/core.hpp"
+
+namespace weft::detail {
+
+// --- references ------------------------------------------------------------------------------------------------------------------
+
+RefEntry* RefTable::find(std::uint64_t number) noexcept {
+  if (!entries_.empty() && entries_.back().number == number) return &entries_.back();  // The one of a call under way.
+  const auto at = std::lower_bound(entries_.begin(), entries_.end(), number,
+                                   [](const RefEntry& entry, std::uint64_t n) { return entry.number < n; });
+  return at != entries_.end() && at->number == number && at->in_use() ? &*at : nullptr;
+}
+
+void RefTable::tidy() noexcept {
+  while (!entries_.empty() && !entries_.back().in_use()) {
+    entries_.pop_back();
+    unused_ -= unused_ != 0 ? 1 : 0;
+  }
+  // Removal from the middle leaves a hole; half holes are squeezed out, so that a storm of DOWNs costs each a constant.
+  if (unused_ > 16 && unused_ > entries_.size() / 2) {
+    std::erase_if(entries_, [](const RefEntry& entry) { return !entry.in_use(); });
+    unused_ = 0;
+  }
+}
+
+void RefTable::fell_out_of_use(const RefEntry& entry) noexcept {
+  if (&entry != &entries_.back()) ++unused_;
+  tidy();
+}
+
+void RefTable::clear() noexcept {
+  unused_ = 0;
+  constexpr std::size_t kKept = 16;
+  if (entries_.capacity() > kKept) {
+    std::vector<RefEntry>().swap(entries_);
+  } else {
+    entries_.clear();
+  }
+}
+
+// --- from the inbox to the save queue --------------------------------------------------------------------------------------------
+
+Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
+  Envelope* dropped = nullptr;
+  Envelope* next = nullptr;
+  for (Envelope* envelope = block.inbox.take_all(); envelope != nullptr; envelope = next) {
+    next = envelope->next;
+    if (envelope->kind == EnvelopeKind::user && envelope->alias == 0 && envelope->stamp == block.pid.generation()) [[likely]] {
+      block.saved.append(*envelope);
+      continue;
+    }
+    if (locked == Locked::no) block.lock.lock();
+    const bool wanted = receive_special(block, *envelope);
+    if (locked == Locked::no) block.lock.unlock();
+    if (wanted) {
+      block.saved.append(*envelope);
+    } else if (envelope->kind != EnvelopeKind::kick) {
+      envelope->next = dropped;
+      dropped = envelope;
+    }
+  }
+  return dropped;
+}
+
+// Under the lock. Whether the envelope enters the message queue.
+bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexcept {
+  if (envelope.kind == EnvelopeKind::kick) {
+    block.kick_pending = false;
+    return false;
+  }
+  if (envelope.stamp != block.pid.generation()) return false;  // For a predecessor in the slot (I5).
+  if (envelope.kind == EnvelopeKind::down) {
+    RefEntry* entry = block.refs.find(RefAccess::number(reinterpret_cast<MonitorRecord&>(envelope).down.ref));
+    if (entry == nullptr || entry->record == nullptr || entry->replied) {
+      if (entry != nullptr && entry->replied) entry->record = nullptr;  // Ended by its reply; the record is this envelope.
+      return false;  // MON-6: no DOWN after demonitor.
+    }
+    entry->record = nullptr;
+    if (entry->mode == AliasMode::demonitor || entry->mode == AliasMode::reply_demonitor) entry->alias_active = false;
+    if (!entry->in_use()) block.refs.fell_out_of_use(*entry);
+    return true;
+  }
+  if (envelope.alias != 0) {
+    RefEntry* entry = block.refs.find(envelope.alias);
+    if (entry == nullptr || !entry->alias_active) return false;  // ALI-1
+    if (entry->mode == AliasMode::reply || entry->mode == AliasMode::reply_demonitor) {
+      entry->alias_active = false;
+      if (entry->record != nullptr && entry->mode == AliasMode::reply_demonitor) {
+        entry->replied = true;
+        block.replies_pending = true;
+      } else if (!entry->in_use()) {
+        block.refs.fell_out_of_use(*entry);
+      }
+    }
+  }
+  return true;
+}
+
+bool RuntimeCore::drain(ControlBlock& self) noexcept {
+  if (!self.inbox.has_mail()) return false;
+  Envelope* dropped = nullptr;
+  if (self.shares_queue()) {
+    const std::lock_guard<base::SpinLock> hold(self.lock);
+    dropped = sort_in(self, Locked::already);
+  } else {
+    dropped = sort_in(self, Locked::no);
+  }
+  if (self.replies_pending) withdraw_replied(self);
+  if (dropped != nullptr) [[unlikely]] {
+    for (Envelope* at = dropped; at != nullptr; at = at->next) report_dropped(self, *at);
+    discard(dropped, &self);
+  }
+  return true;
+}
+
+void RuntimeCore::report_dropped(ControlBlock& self, Envelope& envelope) noexcept {
+  if (envelope.alias == 0 || envelope.kind == EnvelopeKind::down || envelope.stamp != self.pid.generation()) return;
+  count(&Counters::dead_letters);
+  if (!options.dead_letters) return;
+  try {
+    options.dead_letters(DeadLetter{DeadLetterReason::alias_off, self.pid, {}, type_name(*envelope.type)});
+  } catch (...) {
+    // A sink's failure is its own (CPP-24).
+  }
+}
+
+void RuntimeCore::withdraw_replied(ControlBlock& self) noexcept {
+  for (;;) {
+    std::uint64_t number = 0;
+    {
+      const std::lock_guard<base::SpinLock> hold(self.lock);
+      for (const RefEntry& entry : self.refs.entries()) {
+        if (entry.replied) number = entry.number;
+      }
+      if (number == 0) {
+        self.replies_pending = false;
+        return;
+      }
+    }
+    (void)withdraw(self, number);
+  }
+}
+
+void RuntimeCore::left_mailbox(ControlBlock& block, Envelope& envelope) noexcept {
+  if (envelope.counted) {
+    envelope.counted = false;
+    free_room(block);
+  }
+}
+
+void RuntimeCore::discard(Envelope* chain, ControlBlock* block) noexcept {
+  while (chain != nullptr) {
+    Envelope& envelope = *chain;
+    chain = chain->next;
+    if (envelope.kind == EnvelopeKind::kick) continue;  // Part of a control block.
+    if (block != nullptr) left_mailbox(*block, envelope);
+    destroy_message(envelope);
+  }
+}
+
+// --- one receive -----------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+ControlBlock& receiver(const char* call) {
+  ControlBlock& self = process_here(call);
+  if (!self.has_mailbox.load(std::memory_order_relaxed)) {
+    throw NoMailbox(std::string(call) + "() in process " + self.pid.to_string() + ", which was spawned without a mailbox");
+  }
+  return self;
+}
+
+}  // namespace
+
+Reception::Reception(const char* call, std::optional<Duration> timeout, std::uint64_t since)
+    : self_(receiver(call)), looked_at_(since), deadline_ns_(kNever), look_once_(false), shared_(self_.shares_queue()) {
+  if (timeout) {
+    look_once_ = *timeout == Duration::zero();
+    if (!look_once_) deadline_ns_ = current_core()->deadline_after(*timeout, call);
+  }
+}
+
+void Reception::release() noexcept {
+  if (!shared_) return;
+  const std::lock_guard<base::SpinLock> hold(self_.lock);
+  self_.pinned = nullptr;
+}
+
+Envelope* Reception::next() {
+  for (;;) {
+    {
+      if (shared_) self_.lock.lock();
+      // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
+      Envelope* candidate = at_ != nullptr       ? at_->next
+                            : looked_at_ == 0 ? self_.saved.front()
+                                              : self_.saved.first_after(looked_at_);
+      while (candidate != nullptr && candidate->kind == EnvelopeKind::reply) candidate = candidate->next;
+      if (candidate != nullptr) {
+        at_ = candidate;
+        looked_at_ = candidate->stamp;
+        if (shared_) {
+          self_.pinned = candidate;
+          self_.lock.unlock();
+        }
+        return candidate;
+      }
+      if (shared_) self_.lock.unlock();
+    }
+    RuntimeCore& core = *current_core();
+    if (!core.drain(self_)) return nullptr;
+    // A terminating signal that came before one of these messages is met first (ORD-7).
+    meet_doom(self_);
+  }
+}
+
+bool Reception::take(Envelope& envelope) {
+  if (shared_) {
+    const std::lock_guard<base::SpinLock> hold(self_.lock);
+    self_.saved.remove(envelope);
+    self_.pinned = nullptr;
+  } else {
+    self_.saved.remove(envelope);
+  }
+  at_ = nullptr;
+  if (envelope.counted) current_core()->left_mailbox(self_, envelope);
+  return true;
+}
+
+bool Reception::wait() {
+  if (look_once_) return false;
+  if (shared_) release();
+  RuntimeCore& core = *current_core();
+  if (deadline_ns_ != kNever && core.scheduler.now_ns() >= deadline_ns_) return false;
+  if (shared_) at_ = nullptr;  // Unpinned: it may be evicted while we sleep. looked_at_ remembers the place.
+  park(self_, deadline_ns_, Waiting::message);
+  current_core()->drain(self_);
+  meet_doom(self_);
+  return true;
+}
+
+Reception::Guard::Guard(Reception& reception) noexcept : reception_(reception) { ++reception_.self_.no_suspend; }
+Reception::Guard::~Guard() { --reception_.self_.no_suspend; }
+
+std::uint64_t number_to_receive_since(Ref ref) {
+  ControlBlock& self = process_here("receive_since");
+  if (RefAccess::owner(ref) != self.pid.id()) {
+    throw BadArgument("receive_since() with a reference that process " + self.pid.to_string() + " did not make");
+  }
+  return RefAccess::number(ref);
+}
+
+}  // namespace weft::detail
+
+namespace weft {
+
+Message receive_any() {
+  return receive([](Message message) { return message; });
+}
+
+std::optional<Message> receive_any_for(Duration d) {
+  return receive([](Message message) { return std::optional<Message>(std::move(message)); }, after(d, [] { return std::optional<Message>(); }));
+}
+
+}  // namespace weft

@@ -1,0 +1,129 @@
+#include <weft/runtime.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ostream>
+
+#include "runtime/core.hpp"
+
+namespace weft {
+
+using detail::RuntimeCore;
+
+Runtime::Runtime(RuntimeOptions options) : core_(std::make_unique<RuntimeCore>(std::move(options))) { core_->face = this; }
+
+Runtime::~Runtime() {
+  if (RuntimeCore* here = detail::current_core(); here == core_.get()) {
+    std::fputs("weft: a process destroyed the Runtime it runs in\n", stderr);
+    std::abort();
+  }
+}
+
+Runtime* Runtime::of_self() noexcept {
+  if (detail::current_process() != nullptr) return detail::current_core()->face;
+  if (const detail::BlockingSection* section = detail::blocking_section()) return section->core->face;
+  return nullptr;
+}
+
+SendResult Runtime::send(Pid to, Message message) {
+  detail::EnvelopePtr envelope = message.release();
+  if (!envelope) throw BadArgument("send() of an empty Message");
+  envelope->kind = detail::EnvelopeKind::user;
+  envelope->counted = false;
+  envelope->alias = 0;
+  return detail::post(core_.get(), to, envelope.release());
+}
+
+std::optional<Duration> Runtime::cancel_timer(TimerRef ref) { return core_->cancel_timer(ref); }
+std::optional<Duration> Runtime::read_timer(TimerRef ref) { return core_->read_timer(ref); }
+
+void Runtime::exit(Pid pid, ExitReason reason) {
+  if (core_->wants(LogLevel::info)) core_->log(LogLevel::info, "exit signal to process " + pid.to_string() + ": " + reason.to_string());
+  core_->exit_signal(weft::self(), pid, reason);
+}
+void Runtime::kill(Pid pid) { exit(pid, ExitReason::kill); }
+
+void Runtime::register_name(std::string name, Pid pid) { core_->register_name(name, pid); }
+bool Runtime::unregister(std::string_view name) { return core_->unregister(name); }
+std::optional<Pid> Runtime::whereis(std::string_view name) { return core_->whereis(name); }
+std::vector<std::string> Runtime::registered() { return core_->names.all(); }
+bool Runtime::join(std::string group, Pid pid) { return core_->join_group(group, pid); }
+bool Runtime::leave(std::string_view group, Pid pid) { return core_->leave_group(group, pid); }
+std::vector<Pid> Runtime::members(std::string_view group) { return core_->groups.members(group); }
+std::vector<std::string> Runtime::groups() { return core_->groups.all(); }
+std::size_t Runtime::kill_group(std::string_view group) { return core_->kill_group(group); }
+
+bool Runtime::is_alive(Pid pid) { return core_->is_alive(pid); }
+std::vector<Pid> Runtime::list() { return core_->list(); }
+std::optional<ProcessInfo> Runtime::info(Pid pid) { return core_->info(pid); }
+bool Runtime::set_label(Pid pid, std::string label) { return core_->set_label(pid, std::move(label)); }
+Stats Runtime::stats() { return core_->stats(); }
+std::map<std::string, std::size_t> Runtime::census() { return core_->census(); }
+void Runtime::dump(std::ostream& out) { core_->dump(out); }
+TimePoint Runtime::now() { return TimePoint(Duration(core_->scheduler.now_ns())); }
+
+StopReport Runtime::stop(Duration deadline) { return core_->stop(deadline); }
+std::size_t Runtime::shutdown() { return core_->kill_all(); }
+
+void Runtime::advance(Duration d) {
+  if (core_->options.clock != Clock::virtual_time) throw BadArgument("advance() of a runtime whose clock is steady");
+  if (detail::current_process() != nullptr) throw BadArgument("advance() called by a process: it would wait for its caller");
+  core_->scheduler.advance_to(core_->deadline_after(d, "advance"));
+}
+
+void Runtime::run_until_idle() {
+  if (detail::current_process() != nullptr) throw BadArgument("run_until_idle() called by a process: it would wait for its caller");
+  core_->scheduler.wait_until_quiet();
+}
+
+void Runtime::throw_exited(Pid pid, const ExitReason& reason) {
+  throw ProcessExited("process " + pid.to_string() + " ended before its body returned: " + reason.to_string(), reason);
+}
+
+// --- join handles ----------------------------------------------------------------------------------------------------------------
+
+Pid JoinHandle::pid() const noexcept { return state_->pid; }
+
+ExitReason JoinHandle::join() { return *join_for(forever); }
+
+std::optional<ExitReason> JoinHandle::join_for(Duration d) {
+  if (d < Duration::zero()) throw BadArgument("join_for() with a negative duration");
+  detail::JoinState& state = *state_;
+  const auto done = [&state] { return state.done; };
+  if (detail::current_process() == nullptr) {
+    std::unique_lock<std::mutex> hold(state.mutex);
+    if (d > std::chrono::hours(24 * 365)) {
+      state.done_changed.wait(hold, done);
+    } else if (!state.done_changed.wait_for(hold, d, done)) {
+      return std::nullopt;
+    }
+    return state.reason;
+  }
+  detail::ControlBlock& self = detail::process_here("join");
+  if (self.pid == state.pid) throw BadArgument("process " + self.pid.to_string() + " joins itself");
+  const std::int64_t deadline = detail::current_core()->deadline_after(d, "join_for");
+  struct Leave {  // A waiter that is killed or gives up: its runtime may be gone when the other process ends.
+    detail::JoinState& state;
+    std::pair<RuntimeCore*, Pid> mine;
+    ~Leave() {
+      const std::lock_guard<std::mutex> hold(state.mutex);
+      std::erase(state.waiters, mine);
+    }
+  } const leave{state, {detail::current_core(), self.pid}};
+  for (;;) {
+    {
+      // Never held over a suspension. The joined process may be of another runtime: completion kicks through the waiter's.
+      const std::lock_guard<std::mutex> hold(state.mutex);
+      if (state.done) return state.reason;
+      if (d == Duration::zero()) return std::nullopt;
+      if (std::find(state.waiters.begin(), state.waiters.end(), leave.mine) == state.waiters.end()) state.waiters.push_back(leave.mine);
+    }
+    if (deadline != detail::kNever && detail::current_core()->scheduler.now_ns() >= deadline) return std::nullopt;
+    detail::park(self, deadline, detail::Waiting::join);
+    detail::current_core()->drain(self);
+    detail::meet_doom(self);
+  }
+}
+
+}  // namespace weft

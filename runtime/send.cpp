@@ -1,0 +1,304 @@
+// The path of a message to an inbox, and what a full one does.
+#include <weft/send.hpp>
+
+#include "runtime/core.hpp"
+
+namespace weft::detail {
+
+// --- bounded mailboxes -----------------------------------------------------------------------------------------------------------
+
+RuntimeCore::Room RuntimeCore::take_room(ControlBlock& block) noexcept {
+  const std::uint32_t capacity = block.capacity.load(std::memory_order_relaxed);
+  std::uint32_t count = block.user_count.load(std::memory_order_relaxed);
+  // The place is taken before the push and given back on consumption, so the mailbox is bounded at all times (CAP-7). relaxed: the
+  // count guards a number, not data; the push publishes the message.
+  while (count < capacity) {
+    if (block.user_count.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return Room::taken;
+  }
+  return block.overflow.load(std::memory_order_relaxed) == Overflow::exit ? Room::overflowed : Room::full;
+}
+
+void RuntimeCore::free_room(ControlBlock& block) noexcept {
+  // seq_cst, both here and in post_waiting: a waiter raises room_wanted and then reads the count; we lower the count and then read
+  // room_wanted. One of the two sees the other.
+  block.user_count.fetch_sub(1, std::memory_order_seq_cst);
+  if (!block.room_wanted.load(std::memory_order_seq_cst)) return;
+  std::vector<Pid> waiters;
+  {
+    const std::lock_guard<base::SpinLock> hold(block.lock);
+    block.room_wanted.store(false, std::memory_order_relaxed);
+    if (block.extras) waiters.swap(block.extras->room_waiters);
+  }
+  for (const Pid waiter : waiters) kick(waiter);
+}
+
+namespace {
+
+/// Shed the oldest: under the receiver's lock the sender does the receiver's work (drain) and takes the oldest user message out.
+Envelope* evict_oldest(ControlBlock& block) noexcept {
+  for (Envelope* at = block.saved.front(); at != nullptr; at = at->next) {
+    if (at->kind == EnvelopeKind::user && at->counted && at != block.pinned) {
+      block.saved.remove(*at);
+      return at;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+// --- sending ---------------------------------------------------------------------------------------------------------------------
+
+SendResult RuntimeCore::post(Pid to, Envelope* envelope, std::string_view name) noexcept {
+  ControlBlock* const block = slot_of(to);
+  // acquire pairs with the release in spawn(): the fields of the tenant are those that go with this generation.
+  if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation() || !to) [[unlikely]] {
+    dead_letter(DeadLetterReason::no_process, to, name, *envelope);
+    return SendResult::no_process;
+  }
+  envelope->stamp = to.generation();
+  if (envelope->kind == EnvelopeKind::user) {
+    if (!block->has_mailbox.load(std::memory_order_relaxed)) [[unlikely]] {
+      dead_letter(DeadLetterReason::no_process, to, name, *envelope);
+      return SendResult::no_process;
+    }
+    if (block->bounded()) [[unlikely]] return post_bounded(*block, to, envelope, name);
+  }
+  return push_message(*block, to, envelope, name);
+}
+
+SendResult RuntimeCore::post_bounded(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept {
+  Envelope* evicted = nullptr;
+  Envelope* dropped = nullptr;
+  Room room = take_room(block);
+  if (room == Room::full && block.shares_queue()) {
+    const std::lock_guard<base::SpinLock> hold(block.lock);
+    if (is_tenant(block, to)) {
+      room = take_room(block);
+      if (room == Room::full) {
+        dropped = sort_in(block, Locked::already);
+        evicted = evict_oldest(block);
+        if (evicted != nullptr) room = Room::taken;  // Its place passes to the new one.
+      }
+    }
+  }
+  discard(dropped, &block);
+  if (room != Room::taken) {
+    block.shed.fetch_add(1, std::memory_order_relaxed);
+    count(&Counters::shed);
+    if (room == Room::overflowed) overflow_ends(block, to);
+    dead_letter(DeadLetterReason::shed, to, name, *envelope);
+    return SendResult::shed;
+  }
+  if (evicted != nullptr) {
+    block.shed.fetch_add(1, std::memory_order_relaxed);
+    count(&Counters::shed);
+    dead_letter(DeadLetterReason::shed, to, name, *evicted);
+  }
+  envelope->counted = true;
+  return push_message(block, to, envelope, name);
+}
+
+SendResult RuntimeCore::push_message(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept {
+  count(&Counters::messages);
+  switch (block.inbox.push(*envelope)) {
+    case mailbox::Inbox::Push::queued: return SendResult::queued;
+    case mailbox::Inbox::Push::woke: scheduler.ready(block); return SendResult::queued;
+    case mailbox::Inbox::Push::closed: break;
+  }
+  dead_letter(DeadLetterReason::no_process, to, name, *envelope);
+  return SendResult::no_process;
+}
+
+void RuntimeCore::overflow_ends(ControlBlock& block, Pid to) noexcept {
+  bool wake = false;
+  try {
+    const ExitReason reason = ExitReason::error("weft::LimitExceeded", "the mailbox of process " + to.to_string() + " is full: " +
+                                                                           std::to_string(block.capacity.load()) + " messages");
+    const std::lock_guard<base::SpinLock> hold(block.lock);
+    if (is_tenant(block, to)) wake = doom(block, reason);
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard<base::SpinLock> hold(block.lock);
+    if (is_tenant(block, to)) wake = doom(block, ExitReason::killed);
+  }
+  if (wake) scheduler.ready(block);
+}
+
+SendResult RuntimeCore::post_by_name(std::string_view name, Envelope* envelope) noexcept {
+  const std::optional<Pid> to = whereis(name);
+  if (!to) {
+    dead_letter(DeadLetterReason::no_process, Pid{}, name, *envelope);
+    return SendResult::no_process;
+  }
+  return post(*to, envelope, name);
+}
+
+SendResult RuntimeCore::post_to_alias(const Alias& alias, Envelope* envelope) noexcept {
+  envelope->alias = RefAccess::number(alias);
+  return post(RefAccess::owner(alias), envelope);
+}
+
+SendResult RuntimeCore::post_to(const Destination& destination, Envelope* envelope) noexcept {
+  switch (destination.kind()) {
+    case Destination::Kind::pid: return post(destination.pid(), envelope);
+    case Destination::Kind::name: return post_by_name(destination.name(), envelope);
+    case Destination::Kind::alias: return post_to_alias(destination.alias(), envelope);
+  }
+  return SendResult::no_process;
+}
+
+bool RuntimeCore::push_signal(Pid to, Envelope& envelope) noexcept {
+  ControlBlock* const block = slot_of(to);
+  if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation()) return false;
+  envelope.stamp = to.generation();
+  switch (block->inbox.push(envelope)) {
+    case mailbox::Inbox::Push::queued: return true;
+    case mailbox::Inbox::Push::woke: scheduler.ready(*block); return true;
+    case mailbox::Inbox::Push::closed: return false;
+  }
+  return false;
+}
+
+void RuntimeCore::dead_letter(DeadLetterReason reason, Pid to, std::string_view name, Envelope& envelope) noexcept {
+  if (envelope.kind == EnvelopeKind::user || envelope.kind == EnvelopeKind::reply) {
+    count(&Counters::dead_letters);
+    if (options.dead_letters) {
+      try {
+        options.dead_letters(DeadLetter{reason, to, name, type_name(*envelope.type)});
+      } catch (...) {
+        // A sink's failure is its own (CPP-24).
+      }
+    }
+  }
+  destroy_message(envelope);
+}
+
+void RuntimeCore::destroy_message(Envelope& envelope) noexcept {
+  // A destructor of the user's: it may send, but nothing may suspend under it (CPP-7, CPP-9).
+  ControlBlock* self = current_process();
+  if (self != nullptr) ++self->no_suspend;
+  destroy_envelope(&envelope);
+  if (self != nullptr) --self->no_suspend;
+}
+
+// --- the public calls ------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What a send from here may do. Null: it is dropped, because the caller is the orphaned section of a dead process (BLK-4).
+RuntimeCore* sending_core(RuntimeCore* core, const char* call) {
+  if (ControlBlock* self = current_process()) {
+    if (core == nullptr) core = current_core();
+    if (self->life.load(std::memory_order_relaxed) == Life::dead) return nullptr;
+    if (--self->budget == 0) [[unlikely]] {
+      self->budget = kSlice;
+      self->reductions.store(self->reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
+      if (self->no_suspend == 0) scheduler::Worker::end_slice(*self);
+      // Destructors send, and must not throw; so a doom is met by other calls. Only a process that does nothing but send for a whole
+      // slice and more meets it here (docs/decisions.md).
+      if (self->life.load(std::memory_order_relaxed) != Life::alive && ++self->doomed_slices > 1 && std::uncaught_exceptions() == 0) {
+        throw ProcessUnwind{};
+      }
+    }
+    return core;
+  }
+  if (BlockingSection* section = blocking_section()) {
+    if (core == nullptr) core = section->core;
+    if (core == section->core && !core->is_alive(section->pid)) return nullptr;
+    return core;
+  }
+  return core != nullptr ? core : &core_here(call);
+}
+
+template <class Post>
+SendResult send_from_here(RuntimeCore* core, Envelope* envelope, Post post) {
+  EnvelopePtr mine(envelope);
+  RuntimeCore* const through = sending_core(core, "send");
+  if (through == nullptr) return SendResult::no_process;
+  return post(*through, mine.release());
+}
+
+}  // namespace
+
+SendResult post(RuntimeCore* core, Pid to, Envelope* envelope) {
+  return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post(to, mine); });
+}
+SendResult post(RuntimeCore* core, std::string_view name, Envelope* envelope) {
+  return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post_by_name(name, mine); });
+}
+SendResult post(RuntimeCore* core, const Alias& alias, Envelope* envelope) {
+  return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post_to_alias(alias, mine); });
+}
+
+SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
+  EnvelopePtr mine(envelope);
+  ControlBlock& self = process_here("send_wait");
+  RuntimeCore& core = *current_core();
+  const std::int64_t deadline = core.deadline_after(timeout, "send_wait");
+  ControlBlock* const block = core.slot_of(to);
+  while (block != nullptr && core.is_alive(to) && block->bounded() && !block->shares_queue()) {
+    const auto has_room = [&] { return block->user_count.load(std::memory_order_seq_cst) < block->capacity.load(std::memory_order_relaxed); };
+    if (has_room()) {
+      // Taken here, because another sender may be faster: then wait on.
+      const RuntimeCore::Room room = core.take_room(*block);
+      if (room == RuntimeCore::Room::taken) {
+        mine->counted = true;
+        mine->stamp = to.generation();
+        return core.push_message(*block, to, mine.release(), {});
+      }
+      continue;
+    }
+    if (deadline != kNever && core.scheduler.now_ns() >= deadline) {
+      throw TimedOut("send_wait() to process " + to.to_string() + ": its mailbox of " +
+                     std::to_string(block->capacity.load(std::memory_order_relaxed)) + " messages stayed full for " +
+                     std::to_string(timeout.count()) + " ns");
+    }
+    auto fresh = std::make_unique<Extras>();  // Before the lock, in case it is needed.
+    bool registered = false;
+    {
+      const std::lock_guard<base::SpinLock> hold(block->lock);
+      if (RuntimeCore::is_tenant(*block, to)) {
+        if (!block->extras) block->extras = std::move(fresh);
+        block->extras->room_waiters.push_back(self.pid);
+        block->room_wanted.store(true, std::memory_order_seq_cst);
+        registered = true;
+      }
+    }
+    if (registered && !has_room()) {
+      park(self, deadline, Waiting::room);
+      core.drain(self);
+      meet_doom(self);
+    }
+  }
+  return core.post(to, mine.release());
+}
+
+}  // namespace weft::detail
+
+namespace weft {
+namespace {
+
+detail::Envelope* opened(Message message, const char* call) {
+  detail::EnvelopePtr envelope = message.release();
+  if (!envelope) throw BadArgument(std::string(call) + "() of an empty Message");
+  envelope->kind = detail::EnvelopeKind::user;  // An Exit or Down that is passed on is a message like any other.
+  envelope->counted = false;
+  envelope->alias = 0;
+  return envelope.release();
+}
+
+}  // namespace
+
+SendResult send(Pid to, Message message) { return detail::post(nullptr, to, opened(std::move(message), "send")); }
+SendResult send(std::string_view name, Message message) { return detail::post(nullptr, name, opened(std::move(message), "send")); }
+
+std::string Destination::to_string() const {
+  switch (kind_) {
+    case Kind::pid: return pid_.to_string();
+    case Kind::name: return "\"" + name_ + "\"";
+    case Kind::alias: return "an alias of " + detail::RefAccess::owner(alias_).to_string();
+  }
+  return {};
+}
+
+}  // namespace weft

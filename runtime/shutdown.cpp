@@ -1,0 +1,82 @@
+// The end of a runtime.
+#include "runtime/core.hpp"
+
+namespace weft::detail {
+
+std::size_t RuntimeCore::signal_all(const ExitReason& reason) {
+  std::size_t signalled = 0;
+  for (const Pid pid : list()) {
+    if (!is_alive(pid)) continue;
+    ++signalled;
+    if (reason == ExitReason::kill) {
+      kill_one(pid);
+    } else {
+      exit_signal(Pid{}, pid, reason);
+    }
+  }
+  return signalled;
+}
+
+void RuntimeCore::kill_one(Pid pid) noexcept {
+  ControlBlock& block = *slot_of(pid);
+  bool wake = false;
+  {
+    const std::lock_guard<base::SpinLock> hold(block.lock);
+    if (is_tenant(block, pid)) wake = doom(block, ExitReason::killed);
+  }
+  if (wake) scheduler.ready(block);
+}
+
+std::size_t RuntimeCore::kill_all() { return signal_all(ExitReason::kill); }
+
+bool RuntimeCore::wait_until_empty(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock<std::mutex> hold(empty_mutex_);
+  stop_waits_.store(true, std::memory_order_seq_cst);
+  const bool empty = empty_.wait_until(hold, deadline, [this] { return live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0; });
+  stop_waits_.store(false, std::memory_order_seq_cst);
+  return empty;
+}
+
+StopReport RuntimeCore::stop(Duration deadline) {
+  if (deadline < Duration::zero()) throw BadArgument("stop() with a negative deadline");
+  if (current_process() != nullptr) throw BadArgument("stop() called by a process: it would wait for its caller");
+  using Clock = std::chrono::steady_clock;
+  const auto after = [](Duration d) {
+    constexpr auto kLong = std::chrono::hours(24 * 365);
+    return Clock::now() + std::min<Duration>(d, kLong);
+  };
+  refusing_spawns_.store(true, std::memory_order_seq_cst);
+  signal_all(ExitReason::shutdown);
+  if (!wait_until_empty(after(deadline))) {
+    // As long again for the kills, but not for ever where none was given: half a second serves a process that calls the runtime at all.
+    const Duration grace = std::min<Duration>(std::max<Duration>(deadline, std::chrono::milliseconds(500)), std::chrono::hours(1));
+    const auto until = after(grace);
+    do {
+      kill_all();
+    } while (!wait_until_empty(std::min(until, Clock::now() + std::chrono::milliseconds(50))) && Clock::now() < until);
+  }
+  StopReport report;
+  for (const Pid pid : list()) {
+    report.survivors.push_back(pid);
+    report.details.push_back(describe_survivor(pid));
+  }
+  return report;
+}
+
+ProcessInfo RuntimeCore::describe_survivor(Pid pid) {
+  ProcessInfo made;
+  made.pid = pid;
+  made.status = ProcessStatus::exiting;
+  ControlBlock& block = *slot_of(pid);
+  const std::lock_guard<base::SpinLock> hold(block.lock);
+  if (!is_tenant(block, pid)) return made;
+  made.parent = block.parent;
+  if (block.extras) {
+    made.names = block.extras->names;
+    made.groups = block.extras->groups;
+    made.label = block.extras->label;
+  }
+  return made;
+}
+
+}  // namespace weft::detail

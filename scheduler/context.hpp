@@ -1,0 +1,169 @@
+// The switch between stacks. The one file that knows the machine's registers and the sanitizers' fibers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cxxabi.h>
+
+#include "mailbox/base/sanitizer.hpp"
+
+#if defined(WEFT_THREAD_SANITIZER) || defined(WEFT_ADDRESS_SANITIZER)
+#error "set by this file"
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define WEFT_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEFT_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define WEFT_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEFT_ADDRESS_SANITIZER 1
+#endif
+#endif
+
+#if defined(WEFT_ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(WEFT_THREAD_SANITIZER)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+#if !defined(__x86_64__)
+#error "weft's stack switch is written for x86-64"
+#endif
+
+namespace __cxxabiv1 {
+struct __cxa_eh_globals;
+}
+
+namespace weft::scheduler {
+
+/// The C++ runtime's record of one thread: which exceptions are being handled, how many are in flight. It travels with the process,
+/// or a process that waits inside a catch block would rethrow another's exception (CPP-4).
+struct ExceptionState {
+  void* caught = nullptr;
+  unsigned int uncaught = 0;
+};
+
+inline ExceptionState* thread_exception_state() noexcept {
+  // The layout is the Itanium C++ ABI's, section 2.2.2.
+  return reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
+}
+
+/// A line of execution that is not running: its stack pointer and where it goes on, and what else must change with the stack.
+struct Execution {
+  void* stack_pointer = nullptr;
+  void* resume_at = nullptr;
+  ExceptionState exceptions;
+#if defined(WEFT_ADDRESS_SANITIZER) || defined(WEFT_THREAD_SANITIZER)
+  const void* stack_bottom = nullptr;
+  std::size_t stack_bytes = 0;
+  void* fake_stack = nullptr;
+  void* tool_fiber = nullptr;
+#endif
+
+  /// Tells the sanitizers which stack this runs on from now on.
+  void adopt_stack([[maybe_unused]] const std::byte* bottom, [[maybe_unused]] const std::byte* top, [[maybe_unused]] void* tool) noexcept {
+#if defined(WEFT_ADDRESS_SANITIZER) || defined(WEFT_THREAD_SANITIZER)
+    stack_bottom = bottom;
+    stack_bytes = static_cast<std::size_t>(top - bottom);
+    fake_stack = nullptr;
+    tool_fiber = tool;
+#endif
+  }
+};
+
+extern "C" void weft_fiber_entry();
+extern "C" [[noreturn]] void weft_fiber_main() noexcept;
+
+/// Makes `execution` start weft_fiber_main() on an empty stack whose highest address is `top`.
+inline void prepare(Execution& execution, void* top) noexcept {
+  const auto aligned = reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15};
+  execution.stack_pointer = reinterpret_cast<void*>(aligned);
+  execution.resume_at = reinterpret_cast<void*>(&weft_fiber_entry);
+  execution.exceptions = ExceptionState{};
+}
+
+#if defined(__AVX512F__)
+#define WEFT_CLOBBER_WIDE                                                                                                       \
+  , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", \
+      "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#else
+#define WEFT_CLOBBER_WIDE
+#endif
+
+/// Leaves `from` and goes on where `to` was left. Returns when somebody switches to `from`, perhaps on another thread: nothing that
+/// belongs to a thread may be held over the call.
+///
+/// Inline, with every register clobbered: the compiler saves exactly what is live, and no return address is left behind for the
+/// return predictor to miss (measured: docs/decisions.md, "the switch"). MXCSR and the x87 control word are not saved: the floating-
+/// point environment belongs to the worker thread. The red zone below the stack pointer is stepped over before anything is pushed.
+[[gnu::always_inline]] inline void jump(Execution& from, Execution& to, ExceptionState* thread_exceptions, bool last) noexcept {
+  from.exceptions = *thread_exceptions;
+  *thread_exceptions = to.exceptions;
+#if defined(WEFT_ADDRESS_SANITIZER)
+  __sanitizer_start_switch_fiber(last ? nullptr : &from.fake_stack, to.stack_bottom, to.stack_bytes);
+#endif
+#if defined(WEFT_THREAD_SANITIZER)
+  __tsan_switch_to_fiber(to.tool_fiber, 0);
+#endif
+  (void)last;
+  Execution* leave = &from;
+  Execution* enter = &to;
+  asm volatile(
+      "subq $128, %%rsp\n\t"
+      "pushq %%rbp\n\t"
+      "leaq 1f(%%rip), %%rax\n\t"
+      "movq %%rsp, 0(%0)\n\t"
+      "movq %%rax, 8(%0)\n\t"
+      "movq 0(%1), %%rsp\n\t"
+      "jmpq *8(%1)\n\t"
+      ".p2align 4\n"
+      "1:\n\t"
+      "endbr64\n\t"
+      "popq %%rbp\n\t"
+      "addq $128, %%rsp\n\t"
+      : "+D"(leave), "+S"(enter)
+      :
+      : "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+        "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
+        "cc" WEFT_CLOBBER_WIDE);
+}
+
+/// First thing on the stack that was switched to.
+[[gnu::always_inline]] inline void arrived([[maybe_unused]] Execution& here) noexcept {
+#if defined(WEFT_ADDRESS_SANITIZER)
+  __sanitizer_finish_switch_fiber(here.fake_stack, nullptr, nullptr);
+#endif
+}
+
+/// For a stack whose frames are left without unwinding: the address sanitizer must forget them before the stack is used again.
+inline void forget_frames([[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(WEFT_ADDRESS_SANITIZER)
+  __asan_unpoison_memory_region(bottom, bytes);
+#endif
+}
+
+/// A thread sanitizer context, one per stack: creating one is far too slow to do per process.
+inline void* make_tool_fiber() noexcept {
+#if defined(WEFT_THREAD_SANITIZER)
+  return __tsan_create_fiber(0);
+#else
+  return nullptr;
+#endif
+}
+inline void destroy_tool_fiber([[maybe_unused]] void* fiber) noexcept {
+#if defined(WEFT_THREAD_SANITIZER)
+  if (fiber != nullptr) __tsan_destroy_fiber(fiber);
+#endif
+}
+
+/// The thread's own execution, on the thread's own stack.
+void adopt_thread(Execution& execution) noexcept;
+
+}  // namespace weft::scheduler

@@ -1,0 +1,20 @@
+// Units of time, and which clock a runtime follows.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace weft {
+
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// A wait without end. Whatever would overflow the clock means the same (CPP-21).
+inline constexpr Duration forever = Duration::max();
+
+enum class Clock : std::uint8_t {
+  steady,        ///< std::chrono::steady_clock
+  virtual_time,  ///< stands still until Runtime::advance(); for tests
+};
+
+}  // namespace weft

@@ -1,0 +1,172 @@
+#include "scheduler/scheduler.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "mailbox/base/assert.hpp"
+#include "scheduler/watchdog.hpp"
+
+namespace weft::scheduler {
+namespace {
+
+StackPoolOptions stack_options(const SchedulerOptions& options) {
+  StackPoolOptions made;
+  made.guard = options.guard;
+  made.max_stacks = options.max_stacks;
+  if constexpr (base::kThreadSanitizer) {
+    made.create_tsan_fiber = &make_tool_fiber;
+    made.destroy_tsan_fiber = &destroy_tool_fiber;
+  }
+  return made;
+}
+
+constexpr std::chrono::seconds kBlockingIdle{10};
+
+}  // namespace
+
+Scheduler::Scheduler(const SchedulerOptions& options, Host& host)
+    : options_(options),
+      host_(host),
+      stacks_(stack_options(options)),
+      blocking_(options.blocking_threads, kBlockingIdle),
+      idle_(options.workers),
+      injected_(run_next_link<Fiber>()),
+      outside_wheel_(options.clock == Clock::steady ? steady_ns() : 0) {
+  workers_.reserve(options.workers);
+  for (unsigned i = 0; i < options.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
+}
+
+Scheduler::~Scheduler() { stop(); }
+
+void Scheduler::start(const std::function<void(Worker&)>& set_up) {
+  for (auto& worker : workers_) set_up(*worker);
+  try {
+    watchdog_ = std::make_unique<Watchdog>(*this);
+    for (auto& worker : workers_) worker->thread_ = std::thread([w = worker.get()] { w->loop(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+void Scheduler::stop() noexcept {
+  stopping_.store(true, std::memory_order_seq_cst);
+  for (unsigned i = 0; i < workers_.size(); ++i) wake(i);
+  for (auto& worker : workers_) {
+    if (worker->thread_.joinable()) worker->thread_.join();
+  }
+  watchdog_.reset();
+}
+
+void Scheduler::ready(Fiber& fiber) noexcept {
+  Worker* worker = Worker::here();
+  if (worker != nullptr && &worker->scheduler_ == this) {
+    if (worker->current() != nullptr) {
+      worker->ready(fiber);
+    } else {
+      worker->ready_last(fiber);  // From the worker's own stack: timers and descriptors, which come in crowds.
+    }
+    return;
+  }
+  inject(fiber);
+}
+
+void Scheduler::inject(Fiber& fiber) noexcept {
+  injected_.push(&fiber);
+  notify();
+}
+
+void Scheduler::notify() noexcept {
+  if (workers_.size() == 1) {
+    // The only worker is awake, or its publisher is another thread and must look.
+    Worker* worker = Worker::here();
+    if (worker != nullptr && &worker->scheduler_ == this) return;
+  }
+  if (!idle_.should_notify()) return;
+  const int sleeper = idle_.claim_sleeper();
+  if (sleeper >= 0) wake(static_cast<unsigned>(sleeper));
+}
+
+void Scheduler::notify_if_work() noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // Between giving up the search and the look (IdleSet, I3).
+  if (work_anywhere()) notify();
+}
+
+void Scheduler::wake(unsigned index) noexcept {
+  workers_[index]->parker_.unpark();
+  // Between the token and the look for a leader; a leader announces itself and then looks for the token (Worker::sleep).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (poll_leader_.load(std::memory_order_seq_cst) == static_cast<int>(index)) poller_.interrupt();
+}
+
+bool Scheduler::work_anywhere() const noexcept {
+  if (!injected_.empty()) return true;
+  for (const auto& worker : workers_) {
+    if (!worker->queue_.empty() || !worker->high_.empty() || !worker->low_.empty()) return true;
+  }
+  return false;
+}
+
+// --- time ------------------------------------------------------------------------------------------------------------------------
+
+TimerWheel& Scheduler::wheel_here() noexcept {
+  Worker* worker = Worker::here();
+  return worker != nullptr && &worker->scheduler_ == this ? worker->wheel : outside_wheel_;
+}
+
+void Scheduler::timer_added_from_outside() noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // Between the timer and the look at the sleeper (TimerWheel::add).
+  wake(0);
+}
+
+void Scheduler::fire_due(TimerWheel& wheel, std::int64_t now) noexcept {
+  constexpr std::size_t kMost = 64;
+  std::array<TimerNode*, kMost> due;
+  const std::size_t n = wheel.collect(now, due.data(), kMost);
+  if (n != 0) host_.fire(due.data(), n);
+}
+
+void Scheduler::advance_to(std::int64_t target_ns) {
+  WEFT_ASSERT(options_.clock == Clock::virtual_time, "only a virtual clock is moved by hand");
+  for (;;) {
+    wait_until_quiet();
+    std::int64_t next = outside_wheel_.next_deadline();
+    for (auto& worker : workers_) next = std::min(next, worker->wheel.next_deadline());
+    if (next > target_ns) break;
+    if (next > virtual_ns_.load(std::memory_order_relaxed)) virtual_ns_.store(next, std::memory_order_release);
+    const std::int64_t now = virtual_ns_.load(std::memory_order_relaxed);
+    fire_due(outside_wheel_, now);
+    for (auto& worker : workers_) fire_due(worker->wheel, now);
+  }
+  if (target_ns > virtual_ns_.load(std::memory_order_relaxed)) virtual_ns_.store(target_ns, std::memory_order_release);
+  wait_until_quiet();
+}
+
+bool Scheduler::is_quiet() const noexcept {
+  // Blocking jobs first: one that ends makes its process runnable before it stops counting. Then the workers: with all asleep, only a
+  // claimed one (which no longer counts as asleep) or injected work could start anything.
+  if (blocking_.outstanding() != 0) return false;
+  if (idle_.counters().sleeping != workers_.size()) return false;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return !work_anywhere() && idle_.counters().sleeping == workers_.size();
+}
+
+void Scheduler::worker_sleeps() noexcept {
+  if (quiet_waiters_.load(std::memory_order_seq_cst) == 0) return;
+  const std::lock_guard<std::mutex> hold(quiet_mutex_);
+  quiet_.notify_all();
+}
+
+void Scheduler::worker_woke() noexcept {
+  if (watchdog_ != nullptr) watchdog_->worker_woke();
+}
+
+void Scheduler::wait_until_quiet() {
+  std::unique_lock<std::mutex> hold(quiet_mutex_);
+  quiet_waiters_.fetch_add(1, std::memory_order_seq_cst);
+  // The blocking pool does not tell when it drains: hence the second reason to look, a short wait.
+  while (!is_quiet()) quiet_.wait_for(hold, std::chrono::milliseconds(1));
+  quiet_waiters_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+}  // namespace weft::scheduler

@@ -1,0 +1,94 @@
+#include "scheduler/watchdog.hpp"
+
+#include <sys/prctl.h>
+
+#include "scheduler/scheduler.hpp"
+
+namespace weft::scheduler {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(5);
+constexpr int kQuietTicks = 200;  // A second without work, and the watchdog stops ticking.
+
+}  // namespace
+
+Watchdog::Watchdog(Scheduler& scheduler) : scheduler_(scheduler), seen_(scheduler.worker_count()), thread_([this] { run(); }) {}
+
+Watchdog::~Watchdog() {
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Watchdog::wake() noexcept {
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    dormant_.store(false, std::memory_order_seq_cst);
+  }
+  changed_.notify_one();
+}
+
+bool Watchdog::pause() noexcept {
+  std::unique_lock<std::mutex> hold(mutex_);
+  if (dormant_.load(std::memory_order_relaxed)) {
+    changed_.wait(hold, [this] { return ending_ || !dormant_.load(std::memory_order_relaxed); });
+  } else {
+    changed_.wait_for(hold, kTick, [this] { return ending_; });
+  }
+  return ending_;
+}
+
+void Watchdog::run() noexcept {
+  prctl(PR_SET_NAME, "weft-watchdog");
+  int quiet_ticks = 0;
+  while (!pause()) {
+    const std::int64_t now = Scheduler::steady_ns();
+    const bool asleep = scheduler_.idle_.counters().sleeping == scheduler_.worker_count();
+    quiet_ticks = asleep ? quiet_ticks + 1 : 0;
+    for (unsigned i = 0; i < scheduler_.worker_count(); ++i) look_after(i, now);
+    if (quiet_ticks >= kQuietTicks) {
+      quiet_ticks = 0;
+      // seq_cst: a worker that wakes leaves the sleepers first and reads dormant_ after; we do the reverse. One of us sees the other.
+      dormant_.store(true, std::memory_order_seq_cst);
+      if (scheduler_.idle_.counters().sleeping != scheduler_.worker_count()) dormant_.store(false, std::memory_order_seq_cst);
+    }
+  }
+}
+
+void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
+  Worker& worker = scheduler_.worker(index);
+  Seen& seen = seen_[index];
+  const std::uint64_t switches = worker.counters.switches.load(std::memory_order_relaxed);
+  Fiber* fiber = worker.current();
+  constexpr std::uint64_t kFew = 64;
+  if (fiber == nullptr || switches - seen.switches > kFew) {
+    seen = Seen{switches, now, false};
+    return;
+  }
+  // Slow: it may be long until it looks at timers and descriptors by itself.
+  worker.attention_.store(true, std::memory_order_relaxed);
+  if (switches != seen.switches) {
+    seen = Seen{switches, now, false};
+    return;
+  }
+  // Stuck in one process. Its neighbours in the run queue can be stolen; the one in the last-in slot, and timers, need help.
+  if (scheduler_.worker_count() > 1) {
+    if (Fiber* waiting = worker.lifo_.steal()) scheduler_.inject(*waiting);
+    scheduler_.notify_if_work();
+  }
+  if (scheduler_.options_.clock == Clock::steady) {
+    if (worker.wheel.next_deadline() <= now) scheduler_.fire_due(worker.wheel, now);
+    if (index == 0 && scheduler_.outside_wheel_.next_deadline() <= now) scheduler_.fire_due(scheduler_.outside_wheel_, now);
+  }
+  if (scheduler_.poller_.active() && scheduler_.poll_leader_.load(std::memory_order_relaxed) == -1) worker.poll_descriptors(0);
+  const std::int64_t limit = scheduler_.options_.watchdog_ns;
+  if (limit > 0 && !seen.reported && now - seen.since_ns >= limit) {
+    seen.reported = true;
+    scheduler_.host_.holds_worker(fiber, index, now - seen.since_ns);
+  }
+}
+
+}  // namespace weft::scheduler

@@ -1,0 +1,53 @@
+// The thread that looks after workers which cannot look after themselves.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace weft::scheduler {
+
+class Scheduler;
+
+/// Ticks while any worker is awake, and stands still while all sleep: idle costs nothing (DESIGN 3.11).
+///
+/// For a worker that did not switch since the last tick it puts what waits in the worker's last-in slot where thieves find it, fires
+/// the timers of the worker's wheel, polls descriptors nobody polls, and after the configured time names the process that holds it.
+class Watchdog {
+ public:
+  explicit Watchdog(Scheduler& scheduler);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  /// A worker woke: makes sure that the watchdog ticks. A load, unless it stood still.
+  void worker_woke() noexcept {
+    if (dormant_.load(std::memory_order_seq_cst)) wake();
+  }
+
+ private:
+  struct Seen {
+    std::uint64_t switches = 0;
+    std::int64_t since_ns = 0;
+    bool reported = false;
+  };
+
+  void run() noexcept;
+  void look_after(unsigned index, std::int64_t now) noexcept;
+  void wake() noexcept;
+  /// True when it was told to end.
+  bool pause() noexcept;
+
+  Scheduler& scheduler_;
+  std::vector<Seen> seen_;
+  std::atomic<bool> dormant_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace weft::scheduler

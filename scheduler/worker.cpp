@@ -1,0 +1,375 @@
+#include "scheduler/worker.hpp"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "mailbox/base/assert.hpp"
+#include "mailbox/base/spin_wait.hpp"
+#include "scheduler/scheduler.hpp"
+
+extern "C" {
+__attribute__((used)) thread_local weft::scheduler::Worker* weft_this_worker = nullptr;
+
+[[noreturn]] void weft_fiber_main() noexcept { weft::scheduler::Worker::fiber_main(); }
+}
+
+namespace weft::scheduler {
+
+static_assert(offsetof(Execution, stack_pointer) == 0 && offsetof(Execution, resume_at) == 8, "jump() knows these places");
+
+namespace {
+
+/// The owner alone writes these: no locked operation.
+void count(std::atomic<std::uint64_t>& counter) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Worker::Worker(Scheduler& scheduler, unsigned index)
+    : wheel(scheduler.now_ns()),
+      scheduler_(scheduler),
+      index_(index),
+      random_(0x9E3779B97F4A7C15u * (index + 1)),
+      stacks_(scheduler.stacks_) {}
+
+Worker::~Worker() = default;
+
+// --- switching -------------------------------------------------------------------------------------------------------------------
+
+inline void Worker::leave(Execution& from, Fiber* next, AfterLeave then, void* left, bool last) noexcept {
+  after_leave_ = then;
+  left_ = left;
+  current_.store(next, std::memory_order_relaxed);
+  count(counters.switches);
+  jump(from, next != nullptr ? static_cast<Execution&>(*next) : idle_, exceptions_, last);
+}
+
+inline void Worker::finish_switch() noexcept {
+  if (after_leave_ != nullptr) {
+    const AfterLeave then = after_leave_;
+    after_leave_ = nullptr;
+    then(left_);
+  }
+}
+
+[[gnu::noinline]] void Worker::suspend(Fiber& self, AfterLeave then) noexcept {
+  Worker* worker = here();
+  Fiber* next = worker->pick();
+  if (next != nullptr && next->stack == nullptr && !worker->equip(*next)) {
+    worker->unequipped_ = next;
+    next = nullptr;
+  }
+  worker->leave(self, next, then, &self, false);
+  arrived(self);
+  here()->finish_switch();
+}
+
+void Worker::yield(Fiber& self) noexcept {
+  Worker* worker = here();
+  if (worker->lifo_.empty() && worker->queue_.size() == 0 && worker->high_.size() == 0 && worker->low_.size() == 0) {
+    // Alone: only timers, descriptors and injected work could want the core, and those are looked at in turn.
+    if (!worker->is_due(worker->tick_ + 1)) {
+      ++worker->tick_;
+      return;
+    }
+  }
+  suspend(self, [](void* left) noexcept { here()->ready_last(*static_cast<Fiber*>(left)); });
+}
+
+void Worker::end_slice(Fiber& self) noexcept {
+  here()->attention_.store(true, std::memory_order_relaxed);
+  yield(self);
+}
+
+[[gnu::noinline]] void Worker::leave_for_ever(Stack& stack, Fiber* next) noexcept {
+  Worker* worker = here();
+  if (next != nullptr && next->stack == nullptr && !worker->equip(*next)) {
+    worker->unequipped_ = next;
+    next = nullptr;
+  }
+  worker->leave(
+      worker->graveyard_, next, [](void* left) noexcept { here()->stacks_.give(static_cast<Stack*>(left)); }, &stack, true);
+  __builtin_unreachable();
+}
+
+void Worker::abandon_stack() noexcept {
+  Worker* worker = here();
+  Stack& stack = *worker->current()->stack;
+  *worker->exceptions_ = ExceptionState{};
+  forget_frames(stack.limit(), static_cast<std::size_t>(stack.base + stack.bytes - stack.limit()));
+  leave_for_ever(stack, worker->pick());
+}
+
+bool Worker::equip(Fiber& fiber) noexcept {
+  Stack* stack = stacks_.take(fiber.wanted_stack_bytes);
+  if (stack == nullptr) return false;
+  fiber.stack = stack;
+  prepare(fiber, stack->top());
+  fiber.adopt_stack(stack->limit(), stack->top(), stack->tsan_fiber);
+  return true;
+}
+
+[[gnu::noinline]] void Worker::fiber_main() noexcept {
+  Worker* worker = here();
+  arrived(*worker->current());
+  worker->finish_switch();
+  Stack* const stack = here()->current()->stack;
+  for (;;) {
+    worker = here();
+    worker->scheduler_.host_.run(*worker->current());
+    worker = here();
+    *worker->exceptions_ = ExceptionState{};
+    // The next process, if it is new too, goes on right here: no switch, and a warm stack.
+    Fiber* next = worker->pick();
+    if (next == nullptr || next->stack != nullptr || next->wanted_stack_bytes > StackPool::kMinStackBytes || stack->direct) {
+      leave_for_ever(*stack, next);
+    }
+    next->stack = stack;
+    next->exceptions = ExceptionState{};
+    next->adopt_stack(stack->limit(), stack->top(), stack->tsan_fiber);
+    worker->current_.store(next, std::memory_order_relaxed);
+    count(worker->counters.switches);
+  }
+}
+
+void Worker::run_from_idle(Fiber& fiber) noexcept {
+  if (fiber.stack == nullptr && !equip(fiber)) {
+    scheduler_.host_.refuse(fiber);
+    return;
+  }
+  leave(idle_, &fiber, nullptr, nullptr, false);
+  arrived(idle_);
+  finish_switch();
+  if (unequipped_ != nullptr) scheduler_.host_.refuse(*std::exchange(unequipped_, nullptr));
+}
+
+// --- the run queues --------------------------------------------------------------------------------------------------------------
+
+RunQueue<Fiber>& Worker::queue_for(Fiber& fiber) noexcept {
+  const Urgency urgency = fiber.urgency.load(std::memory_order_relaxed);
+  if (urgency == Urgency::normal) [[likely]] return queue_;
+  mixed_ = true;
+  return urgency == Urgency::high ? high_ : low_;
+}
+
+void Worker::ready(Fiber& fiber) noexcept {
+  RunQueue<Fiber>& queue = queue_for(fiber);
+  if (&queue != &queue_) {
+    queue.push(&fiber);
+    scheduler_.notify();
+    return;
+  }
+  // The newest runs next: its message is warm. Whom it displaces is left over for others, so only then somebody is woken.
+  if (Fiber* displaced = lifo_.exchange(&fiber)) {
+    queue_.push(displaced);
+    scheduler_.notify();
+  }
+}
+
+void Worker::ready_last(Fiber& fiber) noexcept {
+  queue_for(fiber).push(&fiber);
+  scheduler_.notify();
+}
+
+Fiber* Worker::pick() noexcept {
+  if (is_due(++tick_)) [[unlikely]] return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
+  if (mixed_) [[unlikely]] return pick_mixed();
+  if (lifo_budget_ != 0) {
+    if (Fiber* fiber = lifo_.take()) {
+      --lifo_budget_;
+      return fiber;
+    }
+  }
+  lifo_budget_ = kLifoBudget;
+  if (Fiber* fiber = queue_.pop()) return fiber;
+  return lifo_.take();
+}
+
+// High goes first, but every kHighRun-th turn is anybody's; low gets every kLowEvery-th of the turns that normal could have had.
+Fiber* Worker::pick_mixed() noexcept {
+  constexpr std::uint32_t kHighRun = 8;
+  ++low_turn_;
+  if (low_turn_ % kHighRun != 0) {
+    if (Fiber* fiber = high_.pop()) return fiber;
+  }
+  if (low_turn_ % kLowEvery == 0) {
+    if (Fiber* fiber = low_.pop()) return fiber;
+  }
+  if (lifo_budget_ != 0) {
+    if (Fiber* fiber = lifo_.take()) {
+      --lifo_budget_;
+      return fiber;
+    }
+  }
+  lifo_budget_ = kLifoBudget;
+  if (Fiber* fiber = queue_.pop()) return fiber;
+  if (Fiber* fiber = lifo_.take()) return fiber;
+  if (Fiber* fiber = high_.pop()) return fiber;
+  if (Fiber* fiber = low_.pop()) return fiber;
+  mixed_ = false;
+  return nullptr;
+}
+
+Fiber* Worker::find() noexcept {
+  tick_ = 0;  // The housekeeping was just done.
+  Fiber* fiber = pick();
+  return fiber != nullptr ? fiber : take_injected();
+}
+
+Fiber* Worker::take_injected() noexcept {
+  if (scheduler_.injected_.empty()) return nullptr;
+  constexpr std::size_t kMost = 32;
+  std::array<void*, kMost> taken;
+  const std::size_t share = scheduler_.injected_.approximate_size() / scheduler_.workers_.size() + 1;
+  const std::size_t n = scheduler_.injected_.pop_bulk(taken.data(), std::min(share, kMost));
+  if (n == 0) return nullptr;
+  for (std::size_t i = 1; i < n; ++i) {
+    auto* fiber = static_cast<Fiber*>(taken[i]);
+    queue_for(*fiber).push(fiber);
+  }
+  if (n > 1) scheduler_.notify();
+  return static_cast<Fiber*>(taken[0]);
+}
+
+Fiber* Worker::steal() noexcept {
+  const std::size_t n = scheduler_.workers_.size();
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  for (std::size_t i = 0; i < n; ++i) {
+    Worker& victim = *scheduler_.workers_[(random_ + i) % n];
+    if (&victim == this) continue;
+    Fiber* first = nullptr;
+    std::size_t moved = 0;
+    if (!victim.high_.empty()) moved = victim.high_.steal_half_into(high_, &first);
+    if (first == nullptr && !victim.queue_.empty()) moved = victim.queue_.steal_half_into(queue_, &first);
+    if (first == nullptr && !victim.low_.empty()) moved = victim.low_.steal_half_into(low_, &first);
+    if (first != nullptr) {
+      if (first->urgency.load(std::memory_order_relaxed) != Urgency::normal) mixed_ = true;
+      counters.steals.store(counters.steals.load(std::memory_order_relaxed) + moved, std::memory_order_relaxed);
+      return first;
+    }
+  }
+  return nullptr;
+}
+
+// --- the loop --------------------------------------------------------------------------------------------------------------------
+
+void Worker::loop() noexcept {
+  weft_this_worker = this;
+  const std::string name = "weft-" + std::to_string(index_);
+  prctl(PR_SET_NAME, name.c_str());
+  exceptions_ = thread_exception_state();
+  adopt_thread(idle_);
+  scheduler_.host_.worker_started();
+  for (;;) {
+    housekeep();
+    Fiber* fiber = find();
+    if (fiber == nullptr) fiber = search();
+    if (fiber != nullptr) {
+      run_from_idle(*fiber);
+      continue;
+    }
+    if (scheduler_.stopping_.load(std::memory_order_acquire)) break;
+    sleep();
+  }
+  weft_this_worker = nullptr;
+}
+
+Fiber* Worker::search() noexcept {
+  // With one worker there is nobody to steal from, and spinning would take the core from whoever is about to give us work.
+  const bool alone = scheduler_.workers_.size() == 1;
+  constexpr int kRounds = 40;  // Steps of some 0.5 us: about 20 us before the thread sleeps, the price of one wake-up.
+  scheduler_.idle_.begin_search(index_);
+  Fiber* fiber = nullptr;
+  for (int round = 0; round < (alone ? 1 : kRounds) && fiber == nullptr; ++round) {
+    fiber = take_injected();
+    if (fiber == nullptr) fiber = steal();
+    if (fiber != nullptr) break;
+    if (scheduler_.stopping_.load(std::memory_order_relaxed)) break;
+    if (!alone) {
+      for (int i = 0; i < 32; ++i) base::cpu_relax();
+    }
+  }
+  if (fiber != nullptr) {
+    if (scheduler_.idle_.end_search(index_)) scheduler_.notify_if_work();
+    return fiber;
+  }
+  return nullptr;
+}
+
+std::int64_t Worker::sleep_deadline() const noexcept {
+  if (scheduler_.options_.clock != Clock::steady) return Parker::kForever;
+  std::int64_t deadline = wheel.next_deadline();
+  if (index_ == 0) deadline = std::min(deadline, scheduler_.outside_wheel_.next_deadline());
+  return deadline;
+}
+
+void Worker::sleep() noexcept {
+  scheduler_.idle_.announce_sleep(index_);
+  // Between our announcement and our last look; the other half of IdleSet::should_notify() and of timer_added_from_outside().
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const std::int64_t deadline = sleep_deadline();
+  if (!scheduler_.work_anywhere() && !scheduler_.stopping_.load(std::memory_order_acquire)) {
+    scheduler_.worker_sleeps();
+    count(counters.sleeps);
+    int nobody = -1;
+    // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
+    if (scheduler_.poller_.active() && scheduler_.poll_leader_.compare_exchange_strong(nobody, static_cast<int>(index_))) {
+      const std::int64_t now = Scheduler::steady_ns();
+      const std::int64_t wait = deadline == Parker::kForever ? -1 : std::max<std::int64_t>(0, deadline - now);
+      if (parker_.has_token()) {
+        poll_descriptors(0);
+      } else {
+        poll_descriptors(wait);
+      }
+      scheduler_.poll_leader_.store(-1, std::memory_order_seq_cst);
+      // Another worker may have gone to sleep on its parker while we led; if descriptors are still armed, we lead again after this
+      // round of the loop, so somebody always does.
+    } else {
+      (void)parker_.park(deadline);
+    }
+  }
+  if (!scheduler_.idle_.cancel_sleep(index_)) {
+    // Claimed: the waker's searching count is ours now, and our next search or find ends it.
+    Fiber* fiber = take_injected();
+    if (fiber == nullptr) fiber = find();
+    if (fiber == nullptr) fiber = steal();
+    const bool last = scheduler_.idle_.end_search(index_);
+    if (last) scheduler_.notify_if_work();
+    if (fiber != nullptr) run_from_idle(*fiber);
+  }
+  scheduler_.worker_woke();
+}
+
+void Worker::housekeep() noexcept {
+  attention_.store(false, std::memory_order_relaxed);
+  if (scheduler_.options_.clock == Clock::steady) {
+    const bool outside = index_ == 0 && scheduler_.outside_wheel_.next_deadline() != TimerWheel::kNever;
+    if (outside || wheel.next_deadline() != TimerWheel::kNever) {
+      const std::int64_t now = Scheduler::steady_ns();
+      if (wheel.next_deadline() <= now) scheduler_.fire_due(wheel, now);
+      if (outside && scheduler_.outside_wheel_.next_deadline() <= now) scheduler_.fire_due(scheduler_.outside_wheel_, now);
+    }
+  }
+  constexpr std::uint32_t kPollEvery = 4;  // A look is a system call; that many housekeepings share one.
+  if (scheduler_.poller_.active() && ++polls_ % kPollEvery == 0) poll_descriptors(0);
+  if (!scheduler_.injected_.empty()) {
+    if (Fiber* fiber = take_injected()) queue_for(*fiber).push(fiber);
+  }
+}
+
+void Worker::poll_descriptors(std::int64_t timeout_ns) noexcept {
+  constexpr std::size_t kMost = 64;
+  std::array<Poller::Event, kMost> events;
+  const std::size_t n = scheduler_.poller_.poll(timeout_ns, events.data(), kMost);
+  for (std::size_t i = 0; i < n; ++i) scheduler_.host_.descriptor_ready(events[i].token, events[i].ready);
+}
+
+}  // namespace weft::scheduler

@@ -1,0 +1,147 @@
+// One scheduler thread: find a fiber, run it, steal, sleep.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "mailbox/base/cache_line.hpp"
+#include "scheduler/fiber.hpp"
+#include "scheduler/parker.hpp"
+#include "scheduler/run_queue.hpp"
+#include "scheduler/stack_pool.hpp"
+#include "scheduler/timer_wheel.hpp"
+
+extern "C" {
+/// The worker of this thread, or null. Only Worker::here() may read it.
+extern thread_local weft::scheduler::Worker* weft_this_worker __attribute__((tls_model("initial-exec")));
+}
+
+namespace weft::scheduler {
+
+class Scheduler;
+
+/// What happens once a stack was left; runs on the stack that was switched to. `left` is the fiber that suspends.
+using AfterLeave = void (*)(void* left) noexcept;
+
+struct WorkerCounters {
+  std::atomic<std::uint64_t> steals{0};
+  std::atomic<std::uint64_t> sleeps{0};
+  std::atomic<std::uint64_t> switches{0};  // also the watchdog's sign of life
+};
+
+/// The layer above keeps what it wants per worker by deriving from this.
+class HostLocal {
+ public:
+  HostLocal() = default;
+  HostLocal(const HostLocal&) = delete;
+  HostLocal& operator=(const HostLocal&) = delete;
+  virtual ~HostLocal() = default;
+};
+
+/// Who touches what: `lifo_` and the run queues as their classes say; `wheel` is locked; `current_` and the counters are written by
+/// the worker and read by the watchdog; all else is the worker's own.
+class Worker {
+ public:
+  Worker(Scheduler& scheduler, unsigned index);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// The calling thread's worker, null on any other thread. Not kept over a suspension: a volatile read of the thread's own slot, which
+  /// no compiler may merge with an earlier one (a plain thread_local may: CPP-5).
+  [[gnu::always_inline]] static Worker* here() noexcept {
+    Worker* worker;
+#if defined(__x86_64__) && !defined(__clang_analyzer__)
+    asm volatile(
+        "movq weft_this_worker@gottpoff(%%rip), %0\n\t"
+        "movq %%fs:(%0), %0"
+        : "=r"(worker));
+#endif
+    return worker;
+  }
+
+  [[nodiscard]] Fiber* current() const noexcept { return current_.load(std::memory_order_relaxed); }
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  [[nodiscard]] Scheduler& scheduler() const noexcept { return scheduler_; }
+
+  /// Leaves the stack of `self`, the current fiber, then calls `then(self)`. Returns when `self` was made ready and a worker picked it.
+  static void suspend(Fiber& self, AfterLeave then) noexcept;
+  /// Goes to the end of the run queue. Returns at once when nothing else is runnable here.
+  static void yield(Fiber& self) noexcept;
+  /// As yield(), for a fiber that used up its budget: timers, descriptors and injected work are looked at first.
+  static void end_slice(Fiber& self) noexcept;
+  /// For a fiber whose frames must not be unwound: never returns to it, and its stack goes back to the pool. `run` counts as returned.
+  [[noreturn]] static void abandon_stack() noexcept;
+
+  /// Makes `fiber` runnable here, to run next unless something else takes that place. From a fiber on this worker.
+  void ready(Fiber& fiber) noexcept;
+  /// Makes `fiber` runnable here, behind everything that is.
+  void ready_last(Fiber& fiber) noexcept;
+
+  /// Body of the thread.
+  void loop() noexcept;
+  /// Body of every stack.
+  [[noreturn]] static void fiber_main() noexcept;
+
+  TimerWheel wheel;
+  WorkerCounters counters;
+  std::unique_ptr<HostLocal> host_local;  // per-worker data of the layer above
+
+ private:
+  friend class Scheduler;
+  friend class Watchdog;
+
+  Fiber* pick() noexcept;
+  Fiber* pick_mixed() noexcept;
+  RunQueue<Fiber>& queue_for(Fiber& fiber) noexcept;
+  Fiber* find() noexcept;
+  Fiber* steal() noexcept;
+  Fiber* take_injected() noexcept;
+  void housekeep() noexcept;
+  void poll_descriptors(std::int64_t timeout_ns) noexcept;
+  void sleep() noexcept;
+  Fiber* search() noexcept;
+  [[nodiscard]] std::int64_t sleep_deadline() const noexcept;
+  /// Gives a first-time fiber a stack. False when none could be had.
+  bool equip(Fiber& fiber) noexcept;
+  void run_from_idle(Fiber& fiber) noexcept;
+  [[gnu::always_inline]] inline void leave(Execution& from, Fiber* next, AfterLeave then, void* left, bool last) noexcept;
+  [[gnu::always_inline]] inline void finish_switch() noexcept;
+  [[noreturn]] static void leave_for_ever(Stack& stack, Fiber* next) noexcept;
+  [[nodiscard]] bool is_due(std::uint32_t tick) const noexcept {
+    return tick % kHousekeepingTicks == 0 || attention_.load(std::memory_order_relaxed);
+  }
+
+  static constexpr std::uint32_t kHousekeepingTicks = 64;  // switches between two looks at timers, descriptors and injected work
+  static constexpr std::uint32_t kLifoBudget = 32;         // runs from the last-in slot before the run queue gets its turn
+  static constexpr std::uint32_t kLowEvery = 8;            // FLG-3
+
+  Scheduler& scheduler_;
+  const unsigned index_;
+  Execution idle_;                     // the thread's own stack
+  ExceptionState* exceptions_ = nullptr;
+  AfterLeave after_leave_ = nullptr;
+  void* left_ = nullptr;
+  Execution graveyard_;                // where leaving for ever writes what nobody reads
+  Fiber* unequipped_ = nullptr;        // picked on a fiber's stack, but no stack for it could be had
+  std::uint32_t tick_ = 0;
+  std::uint32_t lifo_budget_ = kLifoBudget;
+  std::uint32_t low_turn_ = 0;
+  std::uint32_t polls_ = 0;
+  bool mixed_ = false;                 // fibers of other than normal urgency were seen here lately
+  std::uint64_t random_;
+  StackCache stacks_;
+  std::thread thread_;
+
+  alignas(base::kCacheLine) std::atomic<Fiber*> current_{nullptr};
+  std::atomic<bool> attention_{false};  // look after timers, descriptors and injected work at the next switch; set by the watchdog too
+  LifoSlot<Fiber> lifo_;
+  RunQueue<Fiber> queue_;
+  RunQueue<Fiber> high_;
+  RunQueue<Fiber> low_;
+  alignas(base::kCacheLine) Parker parker_;
+};
+
+}  // namespace weft::scheduler

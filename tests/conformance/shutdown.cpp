@@ -1,0 +1,157 @@
+// SEMANTICS.md section 20. SHU-1 needs supervision trees.
+#include <gmock/gmock.h>
+
+#include "tests/conformance/probes.hpp"
+
+namespace weft::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class Shutdown : public RuntimeTest {};
+INSTANTIATE_TEST_SUITE_P(Workers, Shutdown, worker_counts(), ::testing::PrintToStringParamName());
+
+TEST_P(Shutdown, Shu2ShutdownSignalsEveryProcessAndSaysHowMany) {
+  std::vector<JoinHandle> processes;
+  for (int i = 0; i < 50; ++i) processes.push_back(rt.start({.trap_exit = i % 2 == 0}, receive_forever));
+  EXPECT_EQ(rt.shutdown(), 50u);
+  for (JoinHandle& process : processes) EXPECT_FALSE(process.join().is_normal());
+  EXPECT_EQ(rt.shutdown(), 0u);
+}
+
+TEST_P(Shutdown, Shu2EveryProcessIsTornDownInFull) {
+  auto token = std::make_shared<int>();
+  std::vector<JoinHandle> processes;
+  for (int i = 0; i < 20; ++i) {
+    const auto started = std::make_shared<Gate>();
+    processes.push_back(rt.start({.name = "clerk " + std::to_string(i), .groups = {"office"}}, [token, started] {
+      const Carrier local{token};
+      started->open();
+      receive_forever();
+    }));
+    started->pass();
+    rt.send(processes.back().pid(), Carrier{token});
+  }
+  rt.shutdown();
+  for (JoinHandle& process : processes) process.join();
+  EXPECT_EQ(token.use_count(), 1);
+  EXPECT_FALSE(rt.whereis("clerk 0"));
+  EXPECT_THAT(rt.members("office"), IsEmpty());
+}
+
+TEST_P(Shutdown, Shu2AProcessThatSwallowsEverythingStillEnds) {
+  const auto started = std::make_shared<Gate>();
+  JoinHandle stubborn = rt.start([started] {
+    for (int i = 0; i < 100; ++i) {
+      try {
+        started->open();
+        receive_any();
+      } catch (...) {
+      }
+    }
+  });
+  started->pass();
+  rt.shutdown();
+  EXPECT_FALSE(stubborn.join().is_normal());
+}
+
+TEST_P(Shutdown, Shu3AfterStopNoUserCodeRuns) {
+  const auto unwound = std::make_shared<std::atomic<int>>(0);
+  constexpr int kProcesses = 100;
+  const auto started = std::make_shared<std::atomic<int>>(0);
+  for (int i = 0; i < kProcesses; ++i) {
+    rt.spawn([unwound, started] {
+      const AtEnd count{[&] { ++*unwound; }};
+      ++*started;
+      for (;;) yield();
+    });
+  }
+  ASSERT_TRUE(eventually([&] { return *started == kProcesses; }));
+  EXPECT_THAT(rt.stop(kPatience).survivors, IsEmpty());
+  EXPECT_EQ(*unwound, kProcesses);
+  EXPECT_EQ(rt.stats().live, 0u);
+}
+
+TEST_P(Shutdown, Shu3StopOfAnIdleRuntimeReturnsAndMayBeRepeated) {
+  EXPECT_THAT(rt.stop(kPatience).survivors, IsEmpty());
+  EXPECT_THAT(rt.stop(kPatience).survivors, IsEmpty());
+}
+
+TEST_P(Shutdown, Shu3AStoppedRuntimeRefusesSpawns) {
+  rt.stop(kPatience);
+  const auto spawned = rt.stats().spawned;
+  EXPECT_THROW(rt.spawn(receive_forever), Error);
+  EXPECT_EQ(rt.stats().spawned, spawned);
+}
+
+TEST_P(Shutdown, Shu3ASpawnFromADyingRuntimeLeavesNobodyBehind) {
+  for (int i = 0; i < 10; ++i) {
+    rt.spawn([] {
+      for (;;) {
+        spawn(receive_forever);
+        yield();
+      }
+    });
+  }
+  EXPECT_THAT(rt.stop(kPatience).survivors, IsEmpty());
+  EXPECT_EQ(rt.stats().live, 0u);
+}
+
+TEST_P(Shutdown, Shu3StopSaysWhoSurvivedItsDeadline) {
+  const auto started = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Gate>();
+  JoinHandle stubborn = rt.start([started, gate] {
+    started->open();
+    gate->pass();  // No runtime call, hence nowhere to die.
+    receive_forever();
+  });
+  started->pass();
+  const StopReport report = rt.stop(20ms);
+  gate->open();
+  EXPECT_THAT(report.survivors, ElementsAre(stubborn.pid()));
+  stubborn.join();
+}
+
+TEST_P(Shutdown, Shu4AStoppedRuntimeAnswersHarmlessly) {
+  const Pid stopped = rt.spawn({.name = "clerk"}, receive_forever);
+  rt.stop(kPatience);
+  EXPECT_EQ(rt.send(stopped, Int{7}), SendResult::no_process);
+  EXPECT_EQ(rt.send("clerk", Int{7}), SendResult::no_process);
+  EXPECT_FALSE(rt.is_alive(stopped));
+  EXPECT_FALSE(rt.info(stopped));
+  EXPECT_FALSE(rt.whereis("clerk"));
+  EXPECT_THAT(rt.list(), IsEmpty());
+  EXPECT_NO_THROW(rt.kill(stopped));
+  EXPECT_NO_THROW(rt.exit(stopped, ExitReason::shutdown));
+}
+
+TEST_P(Shutdown, TheDestructorEndsEveryProcessAndWaits) {
+  auto token = std::make_shared<int>();
+  {
+    Runtime runtime(options);
+    for (int i = 0; i < 50; ++i) {
+      const Pid pid = runtime.spawn([token] { receive_forever(); });
+      runtime.send(pid, Carrier{token});
+    }
+  }
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST_P(Shutdown, StoppingOneRuntimeLeavesAnotherAlone) {
+  const Pid server = rt.spawn([] {
+    for (;;) {
+      const auto asked = receive<Call<Int>>();
+      reply(asked.from, Int{asked.request.n + 1});
+    }
+  });
+  {
+    Runtime other(options);
+    other.spawn(receive_forever);
+    other.stop(kPatience);
+  }
+  EXPECT_EQ(rt.call<Int>(server, Int{7}).n, 8);
+}
+
+}  // namespace
+}  // namespace weft::test

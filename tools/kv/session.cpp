@@ -1,0 +1,130 @@
+#include "tools/kv/session.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "tools/kv/commands.hpp"
+#include "tools/kv/keyspace.hpp"
+#include "tools/kv/text.hpp"
+
+namespace kv {
+
+namespace {
+
+struct Subcommand {
+  std::string_view name;
+  int arity;  // as Command::arity, with the names of the command and the subcommand counted
+};
+
+/// Whether args[1] is this subcommand.
+bool names(Args args, std::string_view subcommand) { return equals_ignoring_case(args[1], subcommand); }
+
+/// Whether args[1] is one of `subcommands` of `command`, with as many arguments as it takes. If not, writes the error.
+bool check_subcommand(std::string_view command, Args args, std::span<const Subcommand> subcommands, ReplyWriter& reply) {
+  const auto found =
+      std::find_if(subcommands.begin(), subcommands.end(), [&](const auto& candidate) { return names(args, candidate.name); });
+  if (found == subcommands.end()) {
+    reply.error(std::string("ERR unknown subcommand '").append(quotable(args[1])).append("'. Try ").append(command).append(" HELP."));
+  } else if (!accepts_count(found->arity, args.size())) {
+    reply.error(wrong_number_of_arguments(lowercase(command).append("|").append(found->name)));
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void describe(const Command& command, ReplyWriter& reply) {
+  const KeyPositions keys = key_positions(command);
+  reply.array(10);
+  reply.bulk(command.name);
+  reply.integer(command.arity);
+  reply.array(1);
+  reply.simple(command.access == Access::write ? "write" : command.access == Access::read ? "readonly" : "fast");
+  reply.integer(keys.first);
+  reply.integer(keys.last);
+  reply.integer(keys.step);
+  for (int empty = 0; empty < 4; ++empty) reply.array(0);  // categories, tips, key specifications, subcommands
+}
+
+}  // namespace
+
+void Session::ping(Args args, ReplyWriter& reply) {
+  if (args.size() > 2) return reply.error(wrong_number_of_arguments("ping"));
+  if (args.size() == 2) return reply.bulk(args[1]);
+  reply.simple("PONG");
+}
+
+void Session::echo(Args args, ReplyWriter& reply) { reply.bulk(args[1]); }
+
+void Session::select(Args args, ReplyWriter& reply) {
+  const std::optional<std::int64_t> index = parse_integer(args[1]);
+  if (!index) return reply.error(kNotAnInteger);
+  if (*index != static_cast<std::int32_t>(*index)) {
+    return reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
+  if (*index != 0) return reply.error("ERR DB index is out of range");
+  reply.simple("OK");
+}
+
+void Session::client(Args args, ReplyWriter& reply) {
+  static constexpr Subcommand kSubcommands[] = {{"setname", 3}, {"getname", 2}, {"setinfo", 4}, {"id", 2}};
+  if (!check_subcommand("CLIENT", args, kSubcommands, reply)) return;
+  if (names(args, "id")) return reply.integer(static_cast<std::int64_t>(id_));
+  if (names(args, "getname")) return name_.empty() ? reply.null_bulk() : reply.bulk(name_);
+  if (names(args, "setname")) {
+    if (!std::all_of(args[2].begin(), args[2].end(), [](char c) { return c >= '!' && c <= '~'; })) {
+      return reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+    }
+    name_ = args[2];
+  }
+  reply.simple("OK");
+}
+
+void Session::config(Args args, ReplyWriter& reply) {
+  static constexpr Subcommand kSubcommands[] = {{"get", -3}};
+  if (!check_subcommand("CONFIG", args, kSubcommands, reply)) return;
+  std::vector<const Settings::value_type*> shown;
+  for (const Settings::value_type& setting : settings_) {
+    const Args patterns = args.subspan(2);
+    const auto matches = [&](std::string_view pattern) { return glob_matches(lowercase(pattern), setting.first); };
+    if (std::any_of(patterns.begin(), patterns.end(), matches)) shown.push_back(&setting);
+  }
+  reply.array(2 * shown.size());
+  for (const Settings::value_type* setting : shown) {
+    reply.bulk(setting->first);
+    reply.bulk(setting->second);
+  }
+}
+
+// There is no COMMAND DOCS: told so, redis-cli uses the help texts that it brings along.
+void Session::command(Args args, ReplyWriter& reply) {
+  static constexpr Subcommand kSubcommands[] = {{"count", 2}, {"info", -2}};
+  const std::span<const Command> all = commands();
+  if (args.size() > 1 && !check_subcommand("COMMAND", args, kSubcommands, reply)) return;
+  if (args.size() > 1 && names(args, "count")) return reply.integer(static_cast<std::int64_t>(all.size()));
+  if (args.size() <= 2) {
+    reply.array(all.size());
+    for (const Command& command : all) describe(command, reply);
+    return;
+  }
+  reply.array(args.size() - 2);
+  for (const std::string_view name : args.subspan(2)) {
+    if (const Command* command = find_command(name)) {
+      describe(*command, reply);
+    } else {
+      reply.null_array();
+    }
+  }
+}
+
+void Session::reset(Args, ReplyWriter& reply) {
+  name_.clear();
+  reply.simple("RESET");
+}
+
+void Session::quit(Args, ReplyWriter& reply) {
+  closing_ = true;
+  reply.simple("OK");
+}
+
+}  // namespace kv

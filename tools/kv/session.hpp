@@ -1,0 +1,43 @@
+// One client's own state, and the commands that concern nothing else.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/kv/resp.hpp"
+
+namespace kv {
+
+/// What CONFIG GET shows: names and values.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+/// Each command writes exactly one reply. args[0] is its name, and the number of arguments has been checked.
+class Session {
+ public:
+  using Handler = void (Session::*)(Args, ReplyWriter&);
+
+  /// `settings` outlives the session.
+  Session(std::uint64_t id, const Settings& settings) noexcept : id_(id), settings_(settings) {}
+
+  /// The client has asked to be left: nothing behind that request counts.
+  [[nodiscard]] bool closing() const noexcept { return closing_; }
+
+  void ping(Args, ReplyWriter&);
+  void echo(Args, ReplyWriter&);
+  void select(Args, ReplyWriter&);
+  void client(Args, ReplyWriter&);
+  void config(Args, ReplyWriter&);
+  void command(Args, ReplyWriter&);
+  void reset(Args, ReplyWriter&);
+  void quit(Args, ReplyWriter&);
+
+ private:
+  std::uint64_t id_;
+  const Settings& settings_;
+  std::string name_;
+  bool closing_ = false;
+};
+
+}  // namespace kv
