@@ -55,6 +55,16 @@ class Inbox {
     return reversed(seen);
   }
 
+  /// On behalf of an owner that may sleep, or go to sleep, meanwhile: as take_all(), but a sleeping owner stays asleep.
+  [[nodiscard]] Envelope* take_all_for_owner() noexcept {
+    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    while (seen > kClosed) {
+      // acquire pairs with the release in push().
+      if (word_.compare_exchange_weak(seen, kEmpty, std::memory_order_acquire, std::memory_order_relaxed)) return reversed(seen);
+    }
+    return nullptr;
+  }
+
   /// Owner: true when a push arrived since the last take. A hint.
   [[nodiscard]] bool has_mail() const noexcept { return word_.load(std::memory_order_relaxed) > kClosed; }
 

@@ -74,9 +74,10 @@ void run_blocking(const std::shared_ptr<BlockingWork>& work) {
       // Killed: everybody is told now (BLK-2). The stack, which the section may refer to, is unwound when the section returns (BLK-6).
       core.orphan_appears();
       core.fix_reason(self, ExitReason::killed);
+      if (core.wants(LogLevel::error)) core.log_end(self);
       core.die(self);
       while (job->state.load(std::memory_order_acquire) != Job::kDone) suspend_orphan(self, *job);
-      throw ProcessUnwind{};
+      meet_doom(self);
     }
   }
   meet_doom(self);

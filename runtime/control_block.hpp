@@ -109,7 +109,8 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   mailbox::SaveQueue saved;
   std::uint32_t budget = 0;       // runtime calls until the slice ends
   std::uint16_t no_suspend = 0;   // inside a predicate or a message's destructor (CPP-7)
-  std::uint8_t doomed_slices = 0; // slices ended by sends alone since the doom (send.cpp)
+  std::uint8_t doomed_slices = 0; // slices ended by sends since the doom (send.cpp)
+  bool unwound = false;           // ProcessUnwind was thrown at least once
   std::atomic<Waiting> waiting{Waiting::nothing};
   std::uint64_t last_child = 0;   // PID-3
   std::atomic<std::uint64_t> reductions{0};  // for observers

@@ -169,10 +169,12 @@ ControlBlock& process_here_even_exiting(const char* call) {
 namespace {
 
 [[noreturn]] void refuse_exiting(ControlBlock& self, const char* call) {
-  // In a destructor during unwinding the token may not be thrown: the call is refused (CPP-2).
-  if (std::uncaught_exceptions() != 0) {
+  // In a destructor during unwinding the token may not be thrown: the call is refused (CPP-2). So it is when the body is gone already,
+  // and destructors of its captures or of unread messages run.
+  if (std::uncaught_exceptions() != 0 || self.body_type == nullptr) {
     throw ProcessExiting(std::string(call) + "() called while process " + self.pid.to_string() + " unwinds");
   }
+  self.unwound = true;
   throw ProcessUnwind{};
 }
 
@@ -199,7 +201,9 @@ void checkpoint(ControlBlock& self) {
     self.reductions.store(self.reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
     if (self.no_suspend == 0) scheduler::Worker::end_slice(self);
   }
-  if (self.life.load(std::memory_order_relaxed) != Life::alive && std::uncaught_exceptions() == 0) [[unlikely]] throw ProcessUnwind{};
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] {
+    if (std::uncaught_exceptions() == 0 && self.body_type != nullptr) refuse_exiting(self, "checkpoint");
+  }
 }
 
 void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {

@@ -122,6 +122,7 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
     return;
   }
   fix_reason(self, ExitReason::normal);
+  if (wants(LogLevel::error)) log_end(self);
   die(self);
   give_back(self);
   one_less();  // Last of all: from here on ~Runtime may find nothing left to wait for.
@@ -135,7 +136,6 @@ void RuntimeCore::finish_told(ControlBlock& self) noexcept {
 
 // The numbers are those of LIF-5.
 void RuntimeCore::die(ControlBlock& self) noexcept {
-  if (wants(LogLevel::error)) log_end(self);
   cancel_timers_of(self);  // 3
   release_groups(self);    // 4
   release_names(self);     // 5

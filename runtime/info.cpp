@@ -137,7 +137,7 @@ std::map<std::string, std::size_t> RuntimeCore::census() {
     }
     if (!label.empty()) ++made[label];
   }
-  for (const auto& [group, size] : groups.sizes()) made["group:" + group] = size;
+  for (const auto& [group, size] : groups.sizes()) made[group] += size;
   return made;
 }
 

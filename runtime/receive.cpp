@@ -47,7 +47,8 @@ void RefTable::clear() noexcept {
 Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
   Envelope* dropped = nullptr;
   Envelope* next = nullptr;
-  for (Envelope* envelope = block.inbox.take_all(); envelope != nullptr; envelope = next) {
+  Envelope* const arrived = locked == Locked::no ? block.inbox.take_all() : block.inbox.take_all_for_owner();
+  for (Envelope* envelope = arrived; envelope != nullptr; envelope = next) {
     next = envelope->next;
     if (envelope->kind == EnvelopeKind::user && envelope->alias == 0 && envelope->stamp == block.pid.generation()) [[likely]] {
       block.saved.append(*envelope);

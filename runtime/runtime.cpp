@@ -11,6 +11,18 @@ namespace weft {
 
 using detail::RuntimeCore;
 
+namespace {
+
+/// A member called by a process of this very runtime is one of its runtime calls: its budget is used up, and a doom is met.
+RuntimeCore& counted(std::unique_ptr<RuntimeCore>& core) {
+  if (detail::ControlBlock* self = detail::current_process(); self != nullptr && detail::current_core() == core.get()) {
+    detail::checkpoint(*self);
+  }
+  return *core;
+}
+
+}  // namespace
+
 Runtime::Runtime(RuntimeOptions options) : core_(std::make_unique<RuntimeCore>(std::move(options))) { core_->face = this; }
 
 Runtime::~Runtime() {
@@ -44,27 +56,27 @@ void Runtime::exit(Pid pid, ExitReason reason) {
 }
 void Runtime::kill(Pid pid) { exit(pid, ExitReason::kill); }
 
-void Runtime::register_name(std::string name, Pid pid) { core_->register_name(name, pid); }
-bool Runtime::unregister(std::string_view name) { return core_->unregister(name); }
-std::optional<Pid> Runtime::whereis(std::string_view name) { return core_->whereis(name); }
-std::vector<std::string> Runtime::registered() { return core_->names.all(); }
-bool Runtime::join(std::string group, Pid pid) { return core_->join_group(group, pid); }
-bool Runtime::leave(std::string_view group, Pid pid) { return core_->leave_group(group, pid); }
-std::vector<Pid> Runtime::members(std::string_view group) { return core_->groups.members(group); }
-std::vector<std::string> Runtime::groups() { return core_->groups.all(); }
-std::size_t Runtime::kill_group(std::string_view group) { return core_->kill_group(group); }
+void Runtime::register_name(std::string name, Pid pid) { counted(core_).register_name(name, pid); }
+bool Runtime::unregister(std::string_view name) { return counted(core_).unregister(name); }
+std::optional<Pid> Runtime::whereis(std::string_view name) { return counted(core_).whereis(name); }
+std::vector<std::string> Runtime::registered() { return counted(core_).names.all(); }
+bool Runtime::join(std::string group, Pid pid) { return counted(core_).join_group(group, pid); }
+bool Runtime::leave(std::string_view group, Pid pid) { return counted(core_).leave_group(group, pid); }
+std::vector<Pid> Runtime::members(std::string_view group) { return counted(core_).groups.members(group); }
+std::vector<std::string> Runtime::groups() { return counted(core_).groups.all(); }
+std::size_t Runtime::kill_group(std::string_view group) { return counted(core_).kill_group(group); }
 
-bool Runtime::is_alive(Pid pid) { return core_->is_alive(pid); }
-std::vector<Pid> Runtime::list() { return core_->list(); }
-std::optional<ProcessInfo> Runtime::info(Pid pid) { return core_->info(pid); }
-bool Runtime::set_label(Pid pid, std::string label) { return core_->set_label(pid, std::move(label)); }
-Stats Runtime::stats() { return core_->stats(); }
-std::map<std::string, std::size_t> Runtime::census() { return core_->census(); }
-void Runtime::dump(std::ostream& out) { core_->dump(out); }
+bool Runtime::is_alive(Pid pid) { return counted(core_).is_alive(pid); }
+std::vector<Pid> Runtime::list() { return counted(core_).list(); }
+std::optional<ProcessInfo> Runtime::info(Pid pid) { return counted(core_).info(pid); }
+bool Runtime::set_label(Pid pid, std::string label) { return counted(core_).set_label(pid, std::move(label)); }
+Stats Runtime::stats() { return counted(core_).stats(); }
+std::map<std::string, std::size_t> Runtime::census() { return counted(core_).census(); }
+void Runtime::dump(std::ostream& out) { counted(core_).dump(out); }
 TimePoint Runtime::now() { return TimePoint(Duration(core_->scheduler.now_ns())); }
 
 StopReport Runtime::stop(Duration deadline) { return core_->stop(deadline); }
-std::size_t Runtime::shutdown() { return core_->kill_all(); }
+std::size_t Runtime::shutdown() { return counted(core_).kill_all(); }
 
 void Runtime::advance(Duration d) {
   if (core_->options.clock != Clock::virtual_time) throw BadArgument("advance() of a runtime whose clock is steady");

@@ -70,6 +70,7 @@ SendResult RuntimeCore::post(Pid to, Envelope* envelope, std::string_view name) 
 SendResult RuntimeCore::post_bounded(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept {
   Envelope* evicted = nullptr;
   Envelope* dropped = nullptr;
+  bool wake = false;
   Room room = take_room(block);
   if (room == Room::full && block.shares_queue()) {
     const std::lock_guard<base::SpinLock> hold(block.lock);
@@ -78,10 +79,13 @@ SendResult RuntimeCore::post_bounded(ControlBlock& block, Pid to, Envelope* enve
       if (room == Room::full) {
         dropped = sort_in(block, Locked::already);
         evicted = evict_oldest(block);
+        // What we took out of the inbox would have woken the receiver, or kept it from sleeping.
+        wake = kick_locked(block);
         if (evicted != nullptr) room = Room::taken;  // Its place passes to the new one.
       }
     }
   }
+  if (wake) scheduler.ready(block);
   discard(dropped, &block);
   if (room != Room::taken) {
     block.shed.fetch_add(1, std::memory_order_relaxed);
@@ -185,21 +189,32 @@ void RuntimeCore::destroy_message(Envelope& envelope) noexcept {
 
 namespace {
 
+/// Destructors send, and must not throw. So a doom is met by other calls first; a send throws only to a process that swallowed the token,
+/// or that does nothing but send for more than a whole slice (docs/decisions.md). Null: the message is dropped.
+RuntimeCore* doomed_sender(ControlBlock& self, RuntimeCore* core, bool slice_ended) {
+  // The stack of an orphan, unwound after its death was told: what it sends would arrive after its DOWN (ORD-3, BLK-4).
+  const bool body_is_gone = self.body_type == nullptr;
+  if (self.life.load(std::memory_order_relaxed) == Life::dead && !body_is_gone) return nullptr;
+  if (std::uncaught_exceptions() != 0 || body_is_gone) return core;
+  if (slice_ended) ++self.doomed_slices;
+  if (self.unwound || self.doomed_slices > 1) {
+    self.unwound = true;
+    throw ProcessUnwind{};
+  }
+  return core;
+}
+
 /// What a send from here may do. Null: it is dropped, because the caller is the orphaned section of a dead process (BLK-4).
 RuntimeCore* sending_core(RuntimeCore* core, const char* call) {
   if (ControlBlock* self = current_process()) {
     if (core == nullptr) core = current_core();
-    if (self->life.load(std::memory_order_relaxed) == Life::dead) return nullptr;
-    if (--self->budget == 0) [[unlikely]] {
+    const bool slice_ended = --self->budget == 0;
+    if (slice_ended) [[unlikely]] {
       self->budget = kSlice;
       self->reductions.store(self->reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
       if (self->no_suspend == 0) scheduler::Worker::end_slice(*self);
-      // Destructors send, and must not throw; so a doom is met by other calls. Only a process that does nothing but send for a whole
-      // slice and more meets it here (docs/decisions.md).
-      if (self->life.load(std::memory_order_relaxed) != Life::alive && ++self->doomed_slices > 1 && std::uncaught_exceptions() == 0) {
-        throw ProcessUnwind{};
-      }
     }
+    if (self->life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] return doomed_sender(*self, core, slice_ended);
     return core;
   }
   if (BlockingSection* section = blocking_section()) {
@@ -236,7 +251,7 @@ SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
   RuntimeCore& core = *current_core();
   const std::int64_t deadline = core.deadline_after(timeout, "send_wait");
   ControlBlock* const block = core.slot_of(to);
-  while (block != nullptr && core.is_alive(to) && block->bounded() && !block->shares_queue()) {
+  while (block != nullptr && core.is_alive(to) && block->bounded()) {
     const auto has_room = [&] { return block->user_count.load(std::memory_order_seq_cst) < block->capacity.load(std::memory_order_relaxed); };
     if (has_room()) {
       // Taken here, because another sender may be faster: then wait on.

@@ -143,6 +143,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   child.budget = kSlice;
   child.no_suspend = 0;
   child.doomed_slices = 0;
+  child.unwound = false;
   child.started.store(false, std::memory_order_relaxed);
   child.last_child = 0;
   child.reductions.store(0, std::memory_order_relaxed);
@@ -186,6 +187,8 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
       if (child.extras) child.extras->join.reset();
     }
     die(child);
+    count(&Counters::spawned, static_cast<std::uint64_t>(-1));  // No process was made.
+    count(&Counters::finished, static_cast<std::uint64_t>(-1));
     give_back(child);
     one_less();
     throw;

@@ -60,15 +60,15 @@ class Permits {
 
 }  // namespace
 
-/// permits_      one for each job in the queue; after `stopping_`, one for each thread that is to leave
-/// available_    B1; any thread. B2 needs only that its changes have one order; acq_rel keeps each change where it stands in the code
-/// outstanding_  jobs accepted and not returned; any thread
-/// mutex_        guards threads_, ended_, and the decision to start or to leave
+/// permits      one for each job in the queue; after `stopping`, one for each thread that is to leave
+/// available    B1; any thread. B2 needs only that its changes have one order; acq_rel keeps each change where it stands in the code
+/// outstanding  jobs accepted and not returned; any thread
+/// mutex        guards threads, ended, and the decision to start or to leave
 struct BlockingPool::State {
   State(std::size_t max_threads, std::chrono::milliseconds idle_keep, StartThread start_thread)
-      : max_threads_(std::max<std::size_t>(max_threads, 1)),
-        idle_keep_(std::min<std::chrono::milliseconds>(idle_keep, kLongest)),
-        start_thread_(std::move(start_thread)) {}
+      : max_threads(std::max<std::size_t>(max_threads, 1)),
+        idle_keep(std::min<std::chrono::milliseconds>(idle_keep, kLongest)),
+        start_thread(std::move(start_thread)) {}
 
   static constexpr std::chrono::hours kLongest{24 * 365};  // In nanoseconds it must not overflow (CPP-21).
 
@@ -80,20 +80,20 @@ struct BlockingPool::State {
   void one_less_outstanding() noexcept;
   void finish() noexcept;
 
-  const std::size_t max_threads_;
-  const std::chrono::milliseconds idle_keep_;
-  const StartThread start_thread_;
-  moodycamel::ConcurrentQueue<BlockingJob*> queue_;
-  std::mutex take_mutex_;  // One taker at a time: see take().
-  Permits permits_;
-  std::atomic<std::ptrdiff_t> available_{0};
-  std::atomic<std::size_t> outstanding_{0};
-  std::atomic<std::size_t> live_{0};  // threads_.size(); written under the mutex.
-  std::atomic<bool> stopping_{false};
-  std::mutex mutex_;
-  std::condition_variable drained_;
-  std::list<std::thread> threads_;
-  std::list<std::thread> ended_;  // To be joined by the next thread that starts or leaves, or at the end.
+  const std::size_t max_threads;
+  const std::chrono::milliseconds idle_keep;
+  const StartThread start_thread;
+  moodycamel::ConcurrentQueue<BlockingJob*> queue;
+  std::mutex take_mutex;  // One taker at a time: see take().
+  Permits permits;
+  std::atomic<std::ptrdiff_t> available{0};
+  std::atomic<std::size_t> outstanding{0};
+  std::atomic<std::size_t> live{0};  // threads.size(); written under the mutex.
+  std::atomic<bool> stopping{false};
+  std::mutex mutex;
+  std::condition_variable drained;
+  std::list<std::thread> threads;
+  std::list<std::thread> ended;  // To be joined by the next thread that starts or leaves, or at the end.
 };
 
 BlockingPool::BlockingPool(std::size_t max_threads, std::chrono::milliseconds idle_keep)
@@ -106,70 +106,71 @@ BlockingPool::~BlockingPool() { state_->finish(); }
 
 std::size_t BlockingPool::outstanding() const noexcept {
   // acquire pairs with the decrement in one_less_outstanding(): whoever reads 0 sees all that the jobs did.
-  return state_->outstanding_.load(std::memory_order_acquire);
+  return state_->outstanding.load(std::memory_order_acquire);
 }
 
-std::size_t BlockingPool::threads() const noexcept { return state_->live_.load(std::memory_order_relaxed); }
+std::size_t BlockingPool::threads() const noexcept { return state_->live.load(std::memory_order_relaxed); }
 
 // Never inlined, by link-time optimisation either: the queue finds its producer by the address of a thread-local, which must not be
 // computed before a suspension of the calling process and used after it.
 [[gnu::noinline]] BlockingPool::Submit BlockingPool::submit(BlockingJob& job) noexcept {
   State& state = *state_;
-  state.outstanding_.fetch_add(1, std::memory_order_relaxed);
+  state.outstanding.fetch_add(1, std::memory_order_relaxed);
   // The claim comes before the look at the threads (B2); the mutex in grow() orders the two for whoever leaves.
-  if (state.available_.fetch_sub(1, std::memory_order_acq_rel) <= 0 && state.grow() == State::Growth::no_thread) {
-    state.available_.fetch_add(1, std::memory_order_acq_rel);
+  if (state.available.fetch_sub(1, std::memory_order_acq_rel) <= 0 && state.grow() == State::Growth::no_thread) {
+    state.available.fetch_add(1, std::memory_order_acq_rel);
     state.one_less_outstanding();
     return Submit::no_thread;
   }
-  if (!state.queue_.enqueue(&job)) {
-    state.available_.fetch_add(1, std::memory_order_acq_rel);
+  if (!state.queue.enqueue(&job)) {
+    state.available.fetch_add(1, std::memory_order_acq_rel);
     state.one_less_outstanding();
     return Submit::no_memory;
   }
-  state.permits_.release(1);
+  state.permits.release(1);
   return Submit::accepted;
 }
 
 /// Starts a thread if the maximum allows it. no_thread: that failed, and no other thread can serve the caller's job.
 BlockingPool::State::Growth BlockingPool::State::grow() noexcept {
-  std::list<std::thread> ended;
+  std::list<std::thread> to_join;
   Growth growth = Growth::served;
   {
-    const std::lock_guard guard(mutex_);
-    ended.swap(ended_);
+    const std::lock_guard guard(mutex);
+    to_join.swap(ended);
     // At 0 a thread became free for the caller's job while it waited here.
-    if (available_.load(std::memory_order_relaxed) < 0 && threads_.size() < max_threads_) {
+    if (available.load(std::memory_order_relaxed) < 0 && threads.size() < max_threads) {
       std::list<std::thread> fresh;
       try {
         fresh.emplace_back();
         const auto self = fresh.begin();
         // The new thread uses `self` in leave() only, under the mutex: it is in its list by then.
-        fresh.front() = start_thread_([this, self] { serve(self); });
-        threads_.splice(threads_.end(), fresh);
-        live_.store(threads_.size(), std::memory_order_relaxed);
-        available_.fetch_add(1, std::memory_order_acq_rel);
+        fresh.front() = start_thread([this, self] { serve(self); });
+        threads.splice(threads.end(), fresh);
+        live.store(threads.size(), std::memory_order_relaxed);
+        available.fetch_add(1, std::memory_order_acq_rel);
       } catch (...) {  // Of whatever kind, system_error or bad_alloc: there is no thread.
-        if (threads_.empty()) growth = Growth::no_thread;
+        if (threads.empty()) growth = Growth::no_thread;
       }
     }
   }
-  for (std::thread& thread : ended) thread.join();
+  for (std::thread& thread : to_join) thread.join();
   return growth;
 }
 
 void BlockingPool::State::serve(std::list<std::thread>::iterator self) noexcept {
   for (;;) {
-    if (!permits_.acquire_for(idle_keep_)) {
+    if (!permits.acquire_for(idle_keep)) {
       if (leave(self)) return;
+      std::this_thread::yield();  // Its job is about to be queued.
       continue;
     }
     // acquire pairs with the release in finish(), which gives out no permit of this kind while a job is outstanding.
-    if (stopping_.load(std::memory_order_acquire)) return;
+    if (stopping.load(std::memory_order_acquire)) return;
     BlockingJob* job = take();
     job->run(job);
+    available.fetch_add(1, std::memory_order_acq_rel);  // First: who then sees nothing outstanding finds this thread free.
     one_less_outstanding();
-    available_.fetch_add(1, std::memory_order_acq_rel);
   }
 }
 
@@ -178,49 +179,49 @@ BlockingJob* BlockingPool::State::take() noexcept {
   // moodycamel 1.0.3 gives a block back to its producers when the last taker of it is done, but that taker does not acquire what the
   // others of the block released: formally their reads race with the producer's next writes, and ThreadSanitizer says so. With the
   // takers in one order they do not. The lock costs nothing beside the wake-up of a thread.
-  const std::lock_guard guard(take_mutex_);
+  const std::lock_guard guard(take_mutex);
   BlockingJob* job = nullptr;
-  for (base::SpinWait wait; !queue_.try_dequeue(job);) wait.once();  // It may look empty while another producer is in the middle.
+  for (base::SpinWait wait; !queue.try_dequeue(job);) wait.once();  // It may look empty while another producer is in the middle.
   return job;
 }
 
 /// Takes an idle thread out of the pool, unless a job counts on it (B2).
 bool BlockingPool::State::leave(std::list<std::thread>::iterator self) noexcept {
-  std::list<std::thread> ended;
+  std::list<std::thread> to_join;
   {
-    const std::lock_guard guard(mutex_);
+    const std::lock_guard guard(mutex);
     // From here on finish() has a permit for this thread, and joins it.
-    if (stopping_.load(std::memory_order_relaxed)) return false;
-    std::ptrdiff_t seen = available_.load(std::memory_order_relaxed);
+    if (stopping.load(std::memory_order_relaxed)) return false;
+    std::ptrdiff_t seen = available.load(std::memory_order_relaxed);
     do {
       if (seen <= 0) return false;
-    } while (!available_.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_relaxed));
-    ended.swap(ended_);
-    ended_.splice(ended_.end(), threads_, self);
-    live_.store(threads_.size(), std::memory_order_relaxed);
+    } while (!available.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+    to_join.swap(ended);
+    ended.splice(ended.end(), threads, self);
+    live.store(threads.size(), std::memory_order_relaxed);
   }
-  for (std::thread& thread : ended) thread.join();
+  for (std::thread& thread : to_join) thread.join();
   return true;
 }
 
 void BlockingPool::State::one_less_outstanding() noexcept {
   // acq_rel: the one who reaches zero has seen the end of every other job, and finish() after it.
-  if (outstanding_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  const std::lock_guard guard(mutex_);
-  drained_.notify_all();
+  if (outstanding.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::lock_guard guard(mutex);
+  drained.notify_all();
 }
 
 void BlockingPool::State::finish() noexcept {
   std::list<std::thread> remaining;
   {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(mutex);
     // acquire pairs with the decrement in one_less_outstanding().
-    drained_.wait(lock, [this] { return outstanding_.load(std::memory_order_acquire) == 0; });
+    drained.wait(lock, [this] { return outstanding.load(std::memory_order_acquire) == 0; });
     // release pairs with the acquire in serve(); written under the mutex for leave().
-    stopping_.store(true, std::memory_order_release);
-    remaining.swap(threads_);
-    permits_.release(static_cast<int>(remaining.size()));
-    remaining.splice(remaining.end(), ended_);
+    stopping.store(true, std::memory_order_release);
+    remaining.swap(threads);
+    permits.release(static_cast<int>(remaining.size()));
+    remaining.splice(remaining.end(), ended);
   }
   for (std::thread& thread : remaining) thread.join();
 }

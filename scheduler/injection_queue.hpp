@@ -9,7 +9,7 @@
 
 namespace weft::scheduler {
 
-/// How to chain items through a pointer they carry, for the one case in which there is no memory to queue them by.
+/// How to chain items through a pointer they carry, for those that find no place in the queue proper.
 struct RunNextLink {
   void* (*get)(const void* item) noexcept;
   void (*set)(void* item, void* next) noexcept;
@@ -26,9 +26,10 @@ template <class T>
 ///
 /// J1  pending_ is raised before an item goes in and lowered after it came out, so it is never below the number of items inside.
 ///     empty() is false from before an item can be found until it has been taken.
-/// J2  push() loses nothing: what moodycamel has no memory for is chained through the items themselves, under a lock.
-/// J3  Each pop_bulk() starts at the next producer, so a thread that keeps its stream full delays another's items by one call in each
-///     round, not for ever. moodycamel's own order would let the newest producer starve the others.
+/// J2  push() loses nothing: what moodycamel's fixed memory, 4,096 items, has no place for is chained through the items themselves,
+///     under a spin lock.
+/// J3  Nobody starves. pop_bulk() starts now with the chain, now with the queue, and there each time with the next producer: who keeps
+///     one of these full delays the others by one call in each round. moodycamel's own order favours the newest producer for ever.
 ///
 /// pending_  anyone        state_ and what it points to: see the source        run_next of an item: whoever holds the lock
 ///

@@ -25,8 +25,7 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value, std
     deadline.tv_nsec = static_cast<long>(deadline_ns % kNanosecondsPerSecond);
   }
   const timespec* timeout = deadline_ns == Parker::kForever ? nullptr : &deadline;
-  const long answer =
-      syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
+  const long answer = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
   if (answer == 0) return true;
   WEFT_ASSERT(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "a futex wait ends by a wake, a change, a signal or its deadline");
   return errno != ETIMEDOUT;

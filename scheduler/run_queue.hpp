@@ -67,10 +67,10 @@ class RunQueue {
   [[nodiscard]] T* pop() noexcept {
     T* item = take_oldest();
     while (overflow_first_ != nullptr) [[unlikely]] {  // R5: each round moves at least the room that the last take left.
-      drain_overflow();
-      if (item != nullptr) break;
-      item = take_oldest();
-    }
+        drain_overflow();
+        if (item != nullptr) break;
+        item = take_oldest();
+      }
     return item;
   }
 
@@ -168,7 +168,8 @@ class RunQueue {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);  // Relaxed: the owner's own store.
     const std::size_t capacity = ring_.load(std::memory_order_relaxed)->capacity();
     std::size_t used = static_cast<std::size_t>(tail - head_seen_);
-    if (capacity - used >= wanted) [[likely]] return wanted;
+    if (capacity - used >= wanted) [[likely]]
+      return wanted;
     // acquire pairs with the release of every CAS of head_: those thieves have read the slots that we now write again (R3).
     head_seen_ = head_.load(std::memory_order_acquire);
     used = static_cast<std::size_t>(tail - head_seen_);

@@ -146,9 +146,13 @@ bool Scheduler::is_quiet() const noexcept {
   // Blocking jobs first: one that ends makes its process runnable before it stops counting. Then the workers: with all asleep, only a
   // claimed one (which no longer counts as asleep) or injected work could start anything.
   if (blocking_.outstanding() != 0) return false;
-  if (idle_.counters().sleeping != workers_.size()) return false;
+  const auto all_asleep = [this] {
+    const IdleCounters now = idle_.counters();
+    return now.sleeping == workers_.size() && now.searching == 0;
+  };
+  if (!all_asleep()) return false;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return !work_anywhere() && idle_.counters().sleeping == workers_.size();
+  return !work_anywhere() && all_asleep();
 }
 
 void Scheduler::worker_sleeps() noexcept {

@@ -361,7 +361,10 @@ void Worker::housekeep() noexcept {
   constexpr std::uint32_t kPollEvery = 4;  // A look is a system call; that many housekeepings share one.
   if (scheduler_.poller_.active() && ++polls_ % kPollEvery == 0) poll_descriptors(0);
   if (!scheduler_.injected_.empty()) {
-    if (Fiber* fiber = take_injected()) queue_for(*fiber).push(fiber);
+    if (Fiber* fiber = take_injected()) {
+      queue_for(*fiber).push(fiber);
+      scheduler_.notify();  // Moved is published: a searcher may have looked while it was in neither place (IdleSet).
+    }
   }
 }
 

@@ -73,9 +73,9 @@ struct Sample {
 };
 
 std::vector<Sample> samples() {
-  const std::string kMultibulk = "ERR Protocol error: invalid multibulk length";
-  const std::string kBulk = "ERR Protocol error: invalid bulk length";
-  const std::string kQuotes = "ERR Protocol error: unbalanced quotes in request";
+  const std::string bad_count = "ERR Protocol error: invalid multibulk length";
+  const std::string bad_length = "ERR Protocol error: invalid bulk length";
+  const std::string bad_quotes = "ERR Protocol error: unbalanced quotes in request";
   return {
       {"*1\r\n$4\r\nPING\r\n", {{{"PING"}}, ""}},
       {"*2\r\n$3\r\nGET\r\n$0\r\n\r\n", {{{"GET", ""}}, ""}},
@@ -88,21 +88,21 @@ std::vector<Sample> samples() {
       {"a \"b c\" 'd e' f\"g\"\r\n", {{{"a", "b c", "d e", "fg"}}, ""}},
       {R"(a "\x41\xzz\n\r\t\b\a\\\"q" 'it\'s \n')"s + "\r\n", {{{"a", "Axzz\n\r\t\b\a\\\"q", "it's \\n"}}, ""}},
       {"\"\" ''\r\n", {{{"", ""}}, ""}},
-      {"a \"b\r\nPING\r\n", {{}, kQuotes}},
-      {"a 'b\r\n", {{}, kQuotes}},
-      {"a \"b\"c\r\n", {{}, kQuotes}},
-      {"a \"b\\\r\n", {{}, kQuotes}},
-      {"PING\r\n*x\r\nPING\r\n", {{{"PING"}}, kMultibulk}},
-      {"*\r\n", {{}, kMultibulk}},
-      {"* 1\r\n", {{}, kMultibulk}},
-      {"*+1\r\n", {{}, kMultibulk}},
-      {"*01\r\n", {{}, kMultibulk}},
-      {"*1048577\r\n", {{}, kMultibulk}},
-      {"*99999999999999999999\r\n", {{}, kMultibulk}},
-      {"*1\r\n$-1\r\n", {{}, kBulk}},
-      {"*1\r\n$\r\n", {{}, kBulk}},
-      {"*1\r\n$3x\r\n", {{}, kBulk}},
-      {"*1\r\n$536870913\r\n", {{}, kBulk}},
+      {"a \"b\r\nPING\r\n", {{}, bad_quotes}},
+      {"a 'b\r\n", {{}, bad_quotes}},
+      {"a \"b\"c\r\n", {{}, bad_quotes}},
+      {"a \"b\\\r\n", {{}, bad_quotes}},
+      {"PING\r\n*x\r\nPING\r\n", {{{"PING"}}, bad_count}},
+      {"*\r\n", {{}, bad_count}},
+      {"* 1\r\n", {{}, bad_count}},
+      {"*+1\r\n", {{}, bad_count}},
+      {"*01\r\n", {{}, bad_count}},
+      {"*1048577\r\n", {{}, bad_count}},
+      {"*99999999999999999999\r\n", {{}, bad_count}},
+      {"*1\r\n$-1\r\n", {{}, bad_length}},
+      {"*1\r\n$\r\n", {{}, bad_length}},
+      {"*1\r\n$3x\r\n", {{}, bad_length}},
+      {"*1\r\n$536870913\r\n", {{}, bad_length}},
       {"*1\r\n:1\r\n", {{}, "ERR Protocol error: expected '$', got ':'"}},
       {"*2\r\n$1\r\na\r\n\r\n\r\n", {{}, "ERR Protocol error: expected '$', got '\r'"}},
       {"*2\r\n$3\r\nGET\r\n$5\r\nab", {{}, ""}},

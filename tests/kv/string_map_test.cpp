@@ -60,7 +60,7 @@ TEST(ShardOf, SpreadsKeysEvenlyAndKeepsToItsChoice) {
       ++keys[shard];
     }
     if (shards <= 8) {
-      for (const int count : keys) EXPECT_NEAR(count, 20'000 / static_cast<int>(shards), 1000);
+      for (const int count : keys) EXPECT_NEAR(count, 20'000.0 / static_cast<double>(shards), 1000);
     }
   }
 }

@@ -9,12 +9,12 @@
  * in neither for a while. Parks end by a token, or, up to TIMEOUTS times, without one.
  *
  * Run: spin -a [-D...] idle.pml; gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c; ./pan -m400000. States stored, no error:
- *   as written: 2 workers, 2 outside threads with 1 task each, 1 task of a task      14,101,230
- *   -DTIMEOUTS=1                                                                     29,564,900
- *   -DCOUNT_FIRST=1, a sleeper lowers the count before it sets its bit               14,632,585
- *   -DEXT=1 -DPUSHES=3 -DCHILDREN=0                                                   1,792,312
- *   -DEXT=2 -DPUSHES=2 -DCHILDREN=0                                                  97,058,457
- *   -DW=3 -DEXT=1 -DPUSHES=2 -DCHILDREN=0                                            41,023,670
+ *   as written: 2 workers, 2 outside threads with 1 task each, 1 task of a task      18,587,088
+ *   -DTIMEOUTS=1                                                                     38,767,468
+ *   -DCOUNT_FIRST=1, a sleeper lowers the count before it sets its bit               19,255,548
+ *   -DEXT=1 -DPUSHES=3 -DCHILDREN=0                                                   2,449,448
+ *   -DEXT=2 -DPUSHES=2 -DCHILDREN=0                                                 130,500,950
+ *   -DW=3 -DEXT=1 -DPUSHES=2 -DCHILDREN=0                                            76,195,735
  *
  * Each of these must fail:
  *   -DFENCE_PUSH=0      should_notify() without its fence            -DCHAIN=0          the last searcher that found work leaves

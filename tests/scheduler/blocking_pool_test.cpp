@@ -136,9 +136,7 @@ TEST(BlockingPool, AFreeThreadIsUsedAgain) {
     ASSERT_EQ(pool.submit(job), Submit::accepted);
     while (pool.outstanding() != 0) std::this_thread::yield();
   }
-  // One is free again a moment after its job stopped to count, so now and then a second one is started.
-  EXPECT_LE(pool.threads(), 8U);
-  EXPECT_LT(starter.started.load(), 20U);
+  EXPECT_EQ(starter.started.load(), 1U);
 }
 
 TEST(BlockingPool, BeyondTheMaximumAJobWaitsItsTurn) {
@@ -320,7 +318,7 @@ TEST(BlockingPool, AThreadDoesNotLeaveOnceAJobCountsOnIt) {
   Count done;
   FunctionJob job([&] { done.add(); });
   BlockingPool pool(4, 0ms);
-  for (std::size_t round = 1; round <= 500; ++round) {
+  for (std::size_t round = 1; round <= 1'000; ++round) {
     for (std::size_t i = 0; i < round % 40; ++i) static_cast<void>(pool.threads());  // A varying moment later.
     ASSERT_EQ(pool.submit(job), Submit::accepted);
     ASSERT_TRUE(done.reaches(round));

@@ -139,8 +139,10 @@ class Workers {
 
   /// Until all sleep, and checks that nothing is left over.
   void expect_quiet() {
-    await("sleep", [&] { return idle_.counters().sleeping == workers_.size(); });
-    EXPECT_EQ(idle_.counters().searching, 0u);
+    await("sleep", [&] {  // Both: a worker that goes to sleep says so before it lowers the count.
+      const IdleCounters now = idle_.counters();
+      return now.sleeping == workers_.size() && now.searching == 0;
+    });
     EXPECT_FALSE(anything_to_do());
     EXPECT_EQ(injected_.approximate_size(), 0u);
   }

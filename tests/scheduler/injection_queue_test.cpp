@@ -62,7 +62,8 @@ TEST(InjectionQueue, LosesNothingWithoutMemory) {
   std::thread([&] {  // A thread that never pushed before: its stream itself needs memory.
     const NoMemory none;
     for (Item& item : items) queue.push(&item);
-  }).join();
+  })
+      .join();
   EXPECT_EQ(queue.approximate_size(), items.size());
   void* out[16];
   std::size_t taken = 0;
@@ -92,7 +93,7 @@ TEST(InjectionQueue, LosesNothingWhenMemoryRunsOutHalfWay) {
 TEST(InjectionQueue, AFloodFromOneThreadDoesNotHoldUpAnother) {
   for (const bool flood_came_first : {true, false}) {
     InjectionQueue queue(run_next_link<Item>());
-    std::vector<Item> flood(10'000);
+    std::vector<Item> flood(3'000);
     Item single;
     std::latch pushed(1), finished(1);
     const auto push_flood = [&] {
@@ -107,7 +108,7 @@ TEST(InjectionQueue, AFloodFromOneThreadDoesNotHoldUpAnother) {
     pushed.wait();
     if (flood_came_first) queue.push(&single);
     bool found = false;
-    for (int calls = 0; calls < 3; ++calls) {  // Two streams, so every second call starts with ours.
+    for (int calls = 0; calls < 3; ++calls) {  // Two streams, so every second call starts with the short one.
       void* out[512];
       const std::size_t count = queue.pop_bulk(out, 512);
       for (std::size_t i = 0; i < count; ++i) found = found || out[i] == &single;
@@ -115,6 +116,32 @@ TEST(InjectionQueue, AFloodFromOneThreadDoesNotHoldUpAnother) {
     EXPECT_TRUE(found);
     finished.count_down();
     other.join();
+  }
+}
+
+TEST(InjectionQueue, NeitherTheQueueNorItsOverflowHoldsUpTheOther) {
+  for (const bool single_is_queued : {true, false}) {
+    InjectionQueue queue(run_next_link<Item>());
+    std::vector<Item> flood(5'000);  // More than the queue proper holds.
+    Item single;
+    if (single_is_queued) queue.push(&single);
+    {
+      std::optional<NoMemory> none;
+      std::thread other([&] {
+        if (single_is_queued) none.emplace();  // Then all of the flood overflows.
+        for (std::size_t i = 0; i < (single_is_queued ? flood.size() : 4'096); ++i) queue.push(&flood[i]);
+        none.reset();
+      });
+      other.join();
+    }
+    if (!single_is_queued) queue.push(&single);  // No place left: it overflows.
+    bool found = false;
+    for (int calls = 0; calls < 2; ++calls) {
+      void* out[64];
+      const std::size_t count = queue.pop_bulk(out, 64);
+      for (std::size_t i = 0; i < count; ++i) found = found || out[i] == &single;
+    }
+    EXPECT_TRUE(found);
   }
 }
 

@@ -63,6 +63,7 @@ std::string info_text(const ServerState& state, std::int64_t keys, Args names) {
   }
   if (info.section("weft")) {
     const weft::Stats stats = weft::stats();
+    info.field("workers", stats.workers);
     info.field("shards", state.options.shards);
     info.field("processes", stats.live);
     info.field("spawned", stats.spawned);

@@ -72,7 +72,7 @@ class ExitReason {
 
   Atom kind() const noexcept { return data_->kind; }
   bool is_normal() const noexcept { return data_->kind == detail::atoms::normal; }
-  /// The text of an error, otherwise the name of the kind. Lives as long as this reason or a copy of it.
+  /// The text of an error; empty for other kinds. Lives as long as this reason or a copy of it.
   std::string_view what() const noexcept;
   /// The demangled type of an error; empty for other kinds.
   std::string_view type() const noexcept { return data_->type; }

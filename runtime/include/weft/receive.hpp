@@ -150,9 +150,8 @@ bool accepts(H&, Envelope& envelope, Reception&) {
     return true;
   }
 }
-template <class P, class F>
-bool accepts(When<P, F>& handler, Envelope& envelope, Reception& reception) {
-  using M = typename message_of<F>::type;
+template <class M, class W>
+bool accepts_when(W& handler, Envelope& envelope, Reception& reception) {
   const Reception::Guard guard(reception);
   if constexpr (!std::is_same_v<M, Message>) {
     return same_type(*envelope.type, message_type<M>) && handler.pred(std::as_const(*static_cast<M*>(envelope.payload())));
@@ -165,6 +164,14 @@ bool accepts(When<P, F>& handler, Envelope& envelope, Reception& reception) {
     return handler.pred(std::as_const(view));
   }
 }
+template <class P, class F>
+bool accepts(When<P, F>& handler, Envelope& envelope, Reception& reception) {
+  return accepts_when<typename message_of<F>::type>(handler, envelope, reception);
+}
+template <class P, class F>
+bool accepts(const When<P, F>& handler, Envelope& envelope, Reception& reception) {
+  return accepts_when<typename message_of<F>::type>(handler, envelope, reception);
+}
 
 template <class F>
 F& function_of(F& handler) {
@@ -172,6 +179,10 @@ F& function_of(F& handler) {
 }
 template <class P, class F>
 F& function_of(When<P, F>& handler) {
+  return handler.f;
+}
+template <class P, class F>
+const F& function_of(const When<P, F>& handler) {
   return handler.f;
 }
 

@@ -192,7 +192,7 @@ class Runtime {
   /// False for a dead process (INF-4).
   bool set_label(Pid pid, std::string label);
   Stats stats();
-  /// Live processes by label, and members by group as "group:NAME" (INF-6).
+  /// Live processes by label and members by group; a text that is both counts both (INF-6).
   std::map<std::string, std::size_t> census();
   /// One line for each process, and the counters.
   void dump(std::ostream& out);
