@@ -216,16 +216,32 @@ constinit thread_local Destruction destruction_storage;
     return;
   }
   here.under_way = true;
+  std::uint16_t* const guard = no_suspend_counter != nullptr ? no_suspend_counter() : nullptr;
+  if (guard != nullptr) ++*guard;
   while (envelope != nullptr) {
     envelope->type->destroy(envelope->payload());
     free_envelope(envelope);
     envelope = here.waiting;
     if (envelope != nullptr) here.waiting = envelope->next;
   }
+  if (guard != nullptr) --*guard;
   here.under_way = false;
 }
 
 }  // namespace
+
+constinit NoSuspendCounter no_suspend_counter = nullptr;
+
+bool destruction_under_way() noexcept { return destruction_here().under_way; }
+
+void forget_destruction() noexcept {
+  Destruction& here = destruction_here();
+  here.under_way = false;
+  while (Envelope* envelope = here.waiting) {
+    here.waiting = envelope->next;
+    destroy_with_nested(envelope);
+  }
+}
 
 void destroy_envelope(Envelope* envelope) noexcept {
   if (envelope->type->destroy == nullptr) {

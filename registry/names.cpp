@@ -1,7 +1,6 @@
 #include "registry/names.hpp"
 
 #include <tbb/concurrent_hash_map.h>
-#include <tbb/spin_rw_mutex.h>
 
 #include <unordered_map>
 
@@ -15,10 +14,6 @@ struct TextHash {
   static bool equal(std::string_view a, std::string_view b) noexcept { return a == b; }
 };
 
-/// concurrent_hash_map may not be walked while it changes: changes share this lock, a walk has it alone. Look-ups need neither.
-using Walking = tbb::spin_rw_mutex;
-constexpr bool kWrite = true, kShare = false;
-
 }  // namespace
 
 // --- names -----------------------------------------------------------------------------------------------------------------------
@@ -26,7 +21,6 @@ constexpr bool kWrite = true, kShare = false;
 struct Names::Map {
   using Table = tbb::concurrent_hash_map<std::string, Pid, TextHash>;
   Table table;
-  mutable Walking walking;
 };
 
 Names::Names() : map_(std::make_unique<Map>()) {}
@@ -34,7 +28,6 @@ Names::~Names() = default;
 
 bool Names::add(std::string_view name, Pid pid) {
   std::pair<const std::string, Pid> entry(name, pid);
-  const Walking::scoped_lock change(map_->walking, kShare);
   return map_->table.insert(entry);
 }
 
@@ -45,18 +38,9 @@ std::optional<Pid> Names::find(std::string_view name) const {
 }
 
 bool Names::remove(std::string_view name, Pid pid) noexcept {
-  const Walking::scoped_lock change(map_->walking, kShare);
   Map::Table::accessor found;
   if (!map_->table.find(found, name) || found->second != pid) return false;
   return map_->table.erase(found);
-}
-
-std::vector<std::string> Names::all() const {
-  std::vector<std::string> names;
-  const Walking::scoped_lock walk(map_->walking, kWrite);
-  names.reserve(map_->table.size());
-  for (const auto& [name, pid] : map_->table) names.push_back(name);
-  return names;
 }
 
 std::size_t Names::size() const noexcept { return map_->table.size(); }
@@ -71,14 +55,12 @@ struct Groups::Map {
   };
   using Table = tbb::concurrent_hash_map<std::string, Group, TextHash>;
   Table table;
-  mutable Walking walking;
 };
 
 Groups::Groups() : map_(std::make_unique<Map>()) {}
 Groups::~Groups() = default;
 
 bool Groups::add(std::string_view group, Pid pid) {
-  const Walking::scoped_lock change(map_->walking, kShare);
   Map::Table::accessor found;
   map_->table.insert(found, std::string(group));
   Map::Group& g = found->second;
@@ -94,7 +76,6 @@ bool Groups::add(std::string_view group, Pid pid) {
 }
 
 bool Groups::remove(std::string_view group, Pid pid) noexcept {
-  const Walking::scoped_lock change(map_->walking, kShare);
   Map::Table::accessor found;
   if (!map_->table.find(found, group)) return false;
   Map::Group& g = found->second;
@@ -120,20 +101,6 @@ std::vector<Pid> Groups::members(std::string_view group) const {
     if (pid) pids.push_back(pid);
   }
   return pids;
-}
-
-std::vector<std::string> Groups::all() const {
-  std::vector<std::string> names;
-  for (auto& [name, size] : sizes()) names.push_back(std::move(name));
-  return names;
-}
-
-std::vector<std::pair<std::string, std::size_t>> Groups::sizes() const {
-  std::vector<std::pair<std::string, std::size_t>> made;
-  const Walking::scoped_lock walk(map_->walking, kWrite);
-  made.reserve(map_->table.size());
-  for (const auto& [name, group] : map_->table) made.emplace_back(name, group.place.size());
-  return made;
 }
 
 }  // namespace weft::registry

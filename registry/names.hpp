@@ -26,7 +26,6 @@ class Names {
   [[nodiscard]] std::optional<Pid> find(std::string_view name) const;
   /// Removes the name if it still is `pid`'s (NAM-6).
   bool remove(std::string_view name, Pid pid) noexcept;
-  [[nodiscard]] std::vector<std::string> all() const;
   [[nodiscard]] std::size_t size() const noexcept;
 
  private:
@@ -48,8 +47,6 @@ class Groups {
   bool remove(std::string_view group, Pid pid) noexcept;
   /// In the order of joining.
   [[nodiscard]] std::vector<Pid> members(std::string_view group) const;
-  [[nodiscard]] std::vector<std::string> all() const;
-  [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> sizes() const;
 
  private:
   struct Map;

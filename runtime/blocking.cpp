@@ -14,7 +14,7 @@ namespace {
 struct Job final : scheduler::BlockingJob {
   enum State : int { kRunning, kOrphan, kDone };
   std::atomic<int> state{kRunning};
-  std::shared_ptr<BlockingWork> work;
+  BlockingWork* work = nullptr;  // the process's, which does not leave before kDone
   std::shared_ptr<Job> itself;  // until the pool thread is through
   BlockingSection section;
 };
@@ -54,7 +54,7 @@ void run_blocking(const std::shared_ptr<BlockingWork>& work) {
   RuntimeCore& core = *current_core();
   const auto job = std::make_shared<Job>();
   job->run = &run_job;
-  job->work = work;
+  job->work = work.get();
   job->itself = job;
   job->section = {&core, &self, self.pid};
   switch (core.scheduler.blocking().submit(*job)) {
@@ -73,6 +73,7 @@ void run_blocking(const std::shared_ptr<BlockingWork>& work) {
     } else {
       // Killed: everybody is told now (BLK-2). The stack, which the section may refer to, is unwound when the section returns (BLK-6).
       core.orphan_appears();
+      self.orphan = true;
       core.fix_reason(self, ExitReason::killed);
       if (core.wants(LogLevel::error)) core.log_end(self);
       core.die(self);

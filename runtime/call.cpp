@@ -34,15 +34,25 @@ PendingCall begin_call(const Destination& to) {
   core.drain(self);  // What is here already is older than the reference, and will not be looked at (RCV-11).
   MonitorOptions options;
   options.alias = AliasMode::reply_demonitor;
-  const MonitorRef ref = core.monitor(self, target, {}, options);
-  return {ref, target, std::move(name)};
+  const MonitorRef ref = core.monitor(self, target, {}, options, true);
+  return {ref, target, to.kind() == Destination::Kind::alias ? to.alias() : Alias{}, std::move(name)};
 }
 
-void send_call(const PendingCall& call, Envelope* request) { current_core()->post(call.target, request, call.destination); }
+void send_call(const PendingCall& call, Envelope* request) {
+  if (call.alias) {
+    current_core()->post_to_alias(call.alias, request);
+  } else {
+    current_core()->post(call.target, request, call.destination);
+  }
+}
 
 EnvelopePtr wait_for_reply(const PendingCall& call, Duration timeout) {
   ControlBlock& self = process_here("call");
   const std::uint64_t number = RefAccess::number(call.ref);
+  if (RefAccess::owner(call.ref) != self.pid) {
+    throw BadArgument("Pending::wait in process " + self.pid.to_string() + " for a request of process " +
+                      RefAccess::owner(call.ref).to_string());
+  }
   const std::int64_t deadline = current_core()->deadline_after(timeout, "call");
   std::uint64_t looked_at = number;
   for (;;) {
@@ -86,6 +96,7 @@ void abandon_call(const PendingCall& call) noexcept {
   RuntimeCore& core = *current_core();
   const std::uint64_t number = RefAccess::number(call.ref);
   (void)core.withdraw(*self, number);
+  if (self->no_suspend != 0) return;  // Inside a predicate the mailbox stays as it is.
   // A reply or a Down that came before is waiting still, and nobody else would ever take it.
   Envelope* found = nullptr;
   {

@@ -34,6 +34,9 @@ enum class Life : std::uint8_t {
   exiting,  // the stack unwinds, or the exit sequence runs
 };
 
+inline constexpr std::uint32_t kProcessTimer = 1;  // TimerNode::tag of a wait's deadline
+inline constexpr std::uint32_t kMessageTimer = 2;  // of a TimerRecord
+
 /// What a suspended process waits for; for observers.
 enum class Waiting : std::uint8_t { nothing, message, sleep, call, join, blocking, descriptor, room, stream, hibernated };
 
@@ -43,6 +46,7 @@ struct RefEntry {
   MonitorRecord* record = nullptr;  // null: an alias alone, or withdrawn
   AliasMode mode = AliasMode::explicit_unalias;
   bool alias_active = false;
+  bool for_call = false;  // of a call: only its reply comes through the alias
   bool replied = false;  // a message ended it: the owner withdraws the monitor when it next looks (RuntimeCore::withdraw_replied)
   [[nodiscard]] bool in_use() const noexcept { return record != nullptr || alias_active || replied; }
 };
@@ -51,7 +55,19 @@ struct RefEntry {
 class RefTable {
  public:
   /// Throws std::bad_alloc.
-  void add(const RefEntry& entry) { entries_.push_back(entry); }
+  void add(const RefEntry& entry) {
+    replied_.reserve(entries_.size() + 1);  // So that add_replied() needs no memory.
+    entries_.push_back(entry);
+  }
+  /// Entries whose monitor a message ended, to be withdrawn by the owner.
+  void add_replied(std::uint64_t number) noexcept { replied_.push_back(number); }
+  /// Zero: there is none.
+  [[nodiscard]] std::uint64_t take_replied() noexcept {
+    if (replied_.empty()) return 0;
+    const std::uint64_t number = replied_.back();
+    replied_.pop_back();
+    return number;
+  }
   [[nodiscard]] RefEntry* find(std::uint64_t number) noexcept;
   /// `entry` is one of ours, and of no use any more.
   void fell_out_of_use(const RefEntry& entry) noexcept;
@@ -60,8 +76,8 @@ class RefTable {
   [[nodiscard]] std::vector<RefEntry>& entries() noexcept { return entries_; }
 
  private:
-  void tidy() noexcept;
   std::vector<RefEntry> entries_;
+  std::vector<std::uint64_t> replied_;
   std::size_t unused_ = 0;
 };
 
@@ -90,7 +106,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   // --- what senders read and write ---
   std::atomic<std::uint64_t> generation{0};
   mailbox::Inbox inbox;
-  std::atomic<std::uint32_t> user_count{0};                   // bounded mailboxes: user messages waiting
+  std::atomic<std::uint64_t> room_used{0};  // bounded mailboxes: low 32 bits of the generation, then user messages waiting
   std::atomic<std::uint32_t> capacity{kUnbounded};
   std::atomic<Overflow> overflow{Overflow::shed_newest};
   std::atomic<Life> life{Life::dead};
@@ -132,6 +148,10 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
   std::atomic<int>* orphan_wait = nullptr;  // blocking.cpp
   Envelope* pinned = nullptr;  // a shared queue: under a predicate just now, not to be evicted; guarded by lock
+  std::shared_ptr<JoinState> orphan_join;  // told, and still to be told that the stack is gone (blocking.cpp)
+  bool orphan = false;                     // died with a blocking section under way
+  bool told = false;                       // die_told() ran
+  bool hibernated = false;                 // suspended without a stack: only a message wakes the next body
   bool replies_pending = false;  // some RefEntry is `replied`; guarded by lock
   Envelope kick;
   static constexpr std::size_t kBodyBytes = 48;
@@ -139,7 +159,10 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
 
   static constexpr std::uint32_t kUnbounded = UINT32_MAX;
 
-  ControlBlock() noexcept { kick.kind = EnvelopeKind::kick; }
+  ControlBlock() noexcept {
+    kick.kind = EnvelopeKind::kick;
+    wake_timer.tag = kProcessTimer;
+  }
   ~ControlBlock() = default;
   ControlBlock(const ControlBlock&) = delete;
   ControlBlock& operator=(const ControlBlock&) = delete;

@@ -72,9 +72,17 @@ RuntimeCore::RuntimeCore(RuntimeOptions wanted)
       outside_timer_slots_(timers),
       started_ns_(scheduler::Scheduler::steady_ns()) {
   contain_terminate();
+  no_suspend_counter = [] () noexcept -> std::uint16_t* {
+    ControlBlock* self = current_process();
+    return self == nullptr ? nullptr : &self->no_suspend;
+  };
+  (void)out_of_memory();
   if (options.overflow_handler) report_overflow(*this);
   try {
     scheduler.start([this](scheduler::Worker& worker) { worker.host_local = std::make_unique<WorkerLocal>(*this); });
+  } catch (const std::bad_alloc&) {
+    if (options.overflow_handler) forget_overflow(*this);
+    throw;
   } catch (const std::system_error& failed) {
     if (options.overflow_handler) forget_overflow(*this);
     throw LimitExceeded("the system gives no thread for " + std::to_string(options.workers) + " workers: " + failed.what());
@@ -86,7 +94,7 @@ RuntimeCore::~RuntimeCore() {
   kill_all();
   {
     std::unique_lock<std::mutex> hold(empty_mutex_);
-    stop_waits_.store(true, std::memory_order_seq_cst);
+    stop_waits_.fetch_add(1, std::memory_order_seq_cst);
     // A spawn that passed the refusal just before it was raised may still appear: kill again until none is left.
     while (live() != 0 || orphans_.load(std::memory_order_seq_cst) != 0) {
       empty_.wait_for(hold, std::chrono::milliseconds(20));
@@ -107,7 +115,7 @@ RuntimeCore::~RuntimeCore() {
 void RuntimeCore::one_less() noexcept {
   // seq_cst on both sides: the waiter raises stop_waits_ and reads the counters; we count and read stop_waits_.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!stop_waits_.load(std::memory_order_seq_cst)) return;
+  if (stop_waits_.load(std::memory_order_seq_cst) == 0) return;
   const std::lock_guard<std::mutex> hold(empty_mutex_);
   empty_.notify_all();
 }
@@ -121,9 +129,10 @@ WorkerLocal* RuntimeCore::worker_local() noexcept {
 void RuntimeCore::count(std::atomic<std::uint64_t> Counters::* counter, std::uint64_t n) noexcept {
   if (WorkerLocal* local = worker_local()) {
     std::atomic<std::uint64_t>& mine = local->counters.*counter;
-    mine.store(mine.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    // release: who sees the last process finished (live()) sees what it did.
+    mine.store(mine.load(std::memory_order_relaxed) + n, std::memory_order_release);
   } else {
-    (outside_.*counter).fetch_add(n, std::memory_order_relaxed);
+    (outside_.*counter).fetch_add(n, std::memory_order_release);
   }
 }
 
@@ -154,7 +163,12 @@ bool RuntimeCore::is_alive(Pid pid) const noexcept {
 
 RuntimeCore& core_here(const char* call) {
   if (RuntimeCore* core = current_core()) return *core;
-  if (BlockingSection* section = blocking_section()) return *section->core;
+  if (BlockingSection* section = blocking_section()) {
+    if (!section->core->is_alive(section->pid)) {
+      throw ProcessExiting(std::string(call) + "() in the blocking section of process " + section->pid.to_string() + ", which is dead");
+    }
+    return *section->core;
+  }
   throw NotInProcess(std::string(call) + "() called outside a process; use the Runtime's member of that name");
 }
 
@@ -175,6 +189,11 @@ namespace {
     throw ProcessExiting(std::string(call) + "() called while process " + self.pid.to_string() + " unwinds");
   }
   self.unwound = true;
+  // A loop that swallows the token again and again must not keep the others from running.
+  if (--self.budget == 0) {
+    self.budget = kSlice;
+    if (self.no_suspend == 0 && self.life.load(std::memory_order_relaxed) != Life::dead) scheduler::Worker::end_slice(self);
+  }
   throw ProcessUnwind{};
 }
 
@@ -212,7 +231,6 @@ void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
   scheduler::TimerWheel* wheel = nullptr;
   if (deadline_ns != kNever) {
     wheel = &core.scheduler.wheel_here();
-    self.wake_timer.tag = kProcessTimer;
     wheel->add(self.wake_timer, deadline_ns);
   }
   self.budget = kSlice;

@@ -77,14 +77,24 @@ struct TimerRecord {
   Envelope* message = nullptr;
   Envelope* (*clone)(Envelope*) = nullptr;  // periodic: a copy for each firing
   Destination destination{Pid{}};
-  registry::Hook hook;  // on the destination's list, where that is a pid
+  registry::Hook hook;  // on the list of the process it sends to, where that is known: a pid, or the owner of an alias
+  [[nodiscard]] Pid target() const noexcept {
+    switch (destination.kind()) {
+      case Destination::Kind::pid: return destination.pid();
+      case Destination::Kind::alias: return RefAccess::owner(destination.alias());
+      case Destination::Kind::name: break;
+    }
+    return Pid{};
+  }
 };
 
 struct JoinState {
   std::mutex mutex;
   std::condition_variable done_changed;
-  bool done = false;
+  bool done = false;  // the process is dead, and everybody was told
+  bool gone = false;  // its stack is unwound too: later than `done` for an orphaned blocking section (BLK-6)
   ExitReason reason;
+  RuntimeCore* core = nullptr;  // an identity, not to be followed: the runtime may be gone
   Pid pid;
   std::vector<std::pair<RuntimeCore*, Pid>> waiters;  // processes, each of its own runtime
 };
@@ -151,11 +161,11 @@ class RuntimeCore final : public scheduler::Host {
   void die(ControlBlock& self) noexcept;
   /// Its last part, when all were told and the messages are gone.
   void die_told(ControlBlock& self) noexcept;
-  void finish_told(ControlBlock& self) noexcept;
   void end_in_terminate(ControlBlock& self) noexcept;
   void give_back(ControlBlock& self) noexcept;
   /// Parks a process whose stack is unwound until a message comes. False: it is doomed.
   bool go_to_sleep(ControlBlock& self) noexcept;
+  [[nodiscard]] bool has_messages(ControlBlock& self) noexcept;
 
   // --- finding
   /// The slot a pid names, whoever rents it now; null for an index that never was.
@@ -178,16 +188,20 @@ class RuntimeCore final : public scheduler::Host {
   SendResult post_bounded(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept;
   void overflow_ends(ControlBlock& block, Pid to) noexcept;
   void destroy_message(Envelope& envelope) noexcept;
-  enum class Room : std::uint8_t { taken, full, overflowed };
-  /// A place in the bounded mailbox of `block` for one user message.
-  Room take_room(ControlBlock& block) noexcept;
-  void free_room(ControlBlock& block) noexcept;
+  enum class Room : std::uint8_t { taken, full, overflowed, gone };
+  /// A place in the bounded mailbox of `to`, which rents `block`, for one user message; `gone` when it does not any more. The count
+  /// carries its tenant's generation, so that a late sender or a stale message never changes a successor's.
+  Room take_room(ControlBlock& block, Pid to) noexcept;
+  void free_room(ControlBlock& block, std::uint64_t generation) noexcept;
 
   // --- signals: signal.cpp. Each is received when the call returns (C3 of control_block.hpp).
   void exit_signal(Pid from, Pid to, const ExitReason& reason);
   void link(ControlBlock& self, Pid to);
   void unlink(ControlBlock& self, Pid to) noexcept;
-  MonitorRef monitor(ControlBlock& self, Pid to, std::string_view name, const MonitorOptions& options);
+  /// `for_call`: the alias takes nothing but the reply of a call.
+  MonitorRef monitor(ControlBlock& self, Pid to, std::string_view name, const MonitorOptions& options, bool for_call = false);
+  /// For spawn(): ties a child that nobody can address yet to its parent (LIF-9). Throws std::bad_alloc, and then nothing was tied.
+  void tie_child(ControlBlock& parent, ControlBlock& child, bool linked, const MonitorOptions* monitored, MonitorRef& ref);
   bool demonitor(ControlBlock& self, const MonitorRef& ref, const DemonitorOptions& options);
   /// Ends the monitor with that number, with its alias if the mode says so. True if it was there: then no Down of it was or will be
   /// received.
@@ -214,8 +228,10 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] Envelope* sort_in(ControlBlock& block, Locked locked) noexcept;
   /// After `envelope` left the mailbox of `block`: its place is free.
   void left_mailbox(ControlBlock& block, Envelope& envelope) noexcept;
-  /// Destroys a chain of envelopes that nobody will read, and frees their places in the mailbox of `block`.
-  void discard(Envelope* chain, ControlBlock* block) noexcept;
+  /// Destroys a chain of envelopes that fell out in sort_in(), and frees their places in the mailbox of `block`.
+  void discard_dropped(Envelope* chain, ControlBlock& block) noexcept;
+  /// Destroys a chain of envelopes whose receiver is dead.
+  void discard(Envelope* chain) noexcept;
   /// Monitors that a message through their alias ended (AliasMode::reply_demonitor).
   void withdraw_replied(ControlBlock& self) noexcept;
 
@@ -246,11 +262,17 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] std::map<std::string, std::size_t> census();
   void dump(std::ostream& out);
   bool set_label(Pid pid, std::string label);
+  [[nodiscard]] std::vector<std::string> registered();
+  [[nodiscard]] std::map<std::string, std::size_t> group_sizes();
+  [[nodiscard]] std::vector<std::string> group_names();
+  template <class Visit>
+  void for_each_extras(Visit visit);
   [[nodiscard]] static Pid link_peer(registry::Hook& hook, const ControlBlock& self) noexcept;
   [[nodiscard]] static MonitorRecord& monitor_of(registry::Hook& hook) noexcept;
   [[nodiscard]] bool wants(LogLevel level) const noexcept { return level <= options.log_level && options.log != nullptr; }
   void log(LogLevel level, std::string_view line) noexcept;
   void log_end(ControlBlock& self) noexcept;
+  void log_spawn(Pid pid, const std::string& label) noexcept;
 
   // --- shutdown.cpp
   StopReport stop(Duration deadline);
@@ -294,6 +316,7 @@ class RuntimeCore final : public scheduler::Host {
   ControlBlock* rent_slot() noexcept;
   TimerRecord* rent_timer() noexcept;
   void give_timer_back(TimerRecord& record) noexcept;
+  void timer_ended() noexcept;  // it neither fires nor can be cancelled any more
   void fire_one(TimerRecord& record) noexcept;
   Envelope* disarm(TimerRecord& record) noexcept;
   enum class Told : std::uint8_t { nothing, wake, message };
@@ -313,7 +336,7 @@ class RuntimeCore final : public scheduler::Host {
   std::mutex empty_mutex_;
   std::condition_variable empty_;
   std::int64_t started_ns_ = 0;
-  std::atomic<bool> stop_waits_{false};
+  std::atomic<int> stop_waits_{0};  // threads that wait for the last process
 };
 
 // --- the calling process ---------------------------------------------------------------------------------------------------------
@@ -330,7 +353,10 @@ class RuntimeCore final : public scheduler::Host {
 }
 /// What the exception that is being handled makes of an exit reason (EXR-3).
 [[nodiscard]] ExitReason current_exception_reason() noexcept;
-void complete_join(JoinState& join, const ExitReason& reason) noexcept;
+/// The reason of a crash for want of memory; made when the first runtime starts, because it needs memory itself.
+const ExitReason& out_of_memory();
+void complete_join(JoinState& join, const ExitReason& reason, bool gone) noexcept;
+void complete_gone(JoinState& join) noexcept;
 [[nodiscard]] BlockingSection* blocking_section() noexcept;
 void enter_blocking_section(BlockingSection* section) noexcept;
 
@@ -356,8 +382,6 @@ void place_body(ControlBlock& block, const BodyType& type, void* body);
 void drop_body(ControlBlock& block) noexcept;
 
 inline constexpr std::uint32_t kSlice = 2000;  // runtime calls of one process before others run (DESIGN 3.9)
-inline constexpr std::uint32_t kProcessTimer = 1;  // TimerNode::tag of a wait's deadline
-inline constexpr std::uint32_t kMessageTimer = 2;  // of a TimerRecord
 inline constexpr std::int64_t kNever = scheduler::TimerWheel::kNever;
 
 }  // namespace weft::detail

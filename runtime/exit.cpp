@@ -20,10 +20,14 @@ std::string demangled(const std::type_info* type) {
 }
 
 /// Made when the first runtime starts: a crash for want of memory needs a reason that needs none.
+}  // namespace
+
 const ExitReason& out_of_memory() {
   static const ExitReason reason = ExitReason::error("std::bad_alloc", "out of memory while a process crashed");
   return reason;
 }
+
+namespace {
 
 template <class Make>
 ExitReason reason_or_out_of_memory(Make make) noexcept {
@@ -59,6 +63,13 @@ void RuntimeCore::fix_reason(ControlBlock& self, const ExitReason& reason) noexc
 void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
   auto& self = static_cast<ControlBlock&>(fiber);
   self.stack->owner.store(self.pid.id(), std::memory_order_relaxed);
+  if (self.hibernated) {
+    // Woken by a message, or by something that is none: then it sleeps on.
+    drain(self);
+    if (!has_messages(self) && go_to_sleep(self)) return;
+    self.hibernated = false;
+    self.waiting.store(Waiting::nothing, std::memory_order_relaxed);
+  }
   if (self.life.load(std::memory_order_acquire) == Life::alive) {
     self.started.store(true, std::memory_order_relaxed);
     self.held_stack.store(self.stack, std::memory_order_release);
@@ -93,12 +104,20 @@ bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
     return false;
   }
   // Nothing of the process is on this stack any more, so it may be woken, and run elsewhere, from try_park() on.
+  self.hibernated = true;
+  const bool has_mail = has_messages(self);
   self.stack = nullptr;
   self.held_stack.store(nullptr, std::memory_order_relaxed);
   self.waiting.store(Waiting::hibernated, std::memory_order_relaxed);
   self.budget = kSlice;
-  if (self.saved.front() != nullptr || !self.inbox.try_park()) scheduler.ready(self);
+  if (has_mail || !self.inbox.try_park()) scheduler.ready(self);
   return true;
+}
+
+bool RuntimeCore::has_messages(ControlBlock& self) noexcept {
+  if (!self.shares_queue()) return self.saved.front() != nullptr;
+  const std::lock_guard<base::SpinLock> hold(self.lock);
+  return self.saved.front() != nullptr;
 }
 
 void RuntimeCore::refuse(scheduler::Fiber& fiber) noexcept {
@@ -114,10 +133,12 @@ void RuntimeCore::refuse(scheduler::Fiber& fiber) noexcept {
 
 void RuntimeCore::finish(ControlBlock& self) noexcept {
   drop_body(self);  // Step 2: captures are gone before anybody is told.
-  if (self.life.load(std::memory_order_relaxed) == Life::dead) {
-    // An orphan: everything but this was done when it was killed (BLK-6).
+  if (self.told) {
+    // An orphan, for which everything but this was done when it was killed (BLK-6); or one whose last steps met std::terminate.
+    const bool was_orphan = self.orphan;
+    if (const std::shared_ptr<JoinState> join = std::move(self.orphan_join)) complete_gone(*join);
     give_back(self);
-    orphan_gone();
+    if (was_orphan) orphan_gone();
     one_less();
     return;
   }
@@ -128,17 +149,13 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
   one_less();  // Last of all: from here on ~Runtime may find nothing left to wait for.
 }
 
-void RuntimeCore::finish_told(ControlBlock& self) noexcept {
-  die_told(self);
-  give_back(self);
-  one_less();
-}
-
 // The numbers are those of LIF-5.
 void RuntimeCore::die(ControlBlock& self) noexcept {
-  cancel_timers_of(self);  // 3
+  cancel_timers_of(self);   // 3
   release_groups(self);    // 4
   release_names(self);     // 5
+  // Of step 8, here already: while the inbox is open, a Down that is on its way has its place there, and its record stays ours.
+  withdraw_monitors(self);
   {
     // 6: the time of death. Under the lock, so that nobody adds a relation, a timer or a name after.
     const std::lock_guard<base::SpinLock> hold(self.lock);
@@ -147,12 +164,11 @@ void RuntimeCore::die(ControlBlock& self) noexcept {
   }
   process_quota_.give_back();
   Envelope* unread = self.inbox.close();
-  tell_links(self);  // 7
-  withdraw_monitors(self);  // 8
-  tell_watchers(self);
+  tell_links(self);     // 7
+  tell_watchers(self);  // 8
   // 9: nothing is locked, and the dying process is current, while destructors of messages run. They may send.
-  discard(self.saved.release(), &self);
-  discard(unread, &self);
+  discard(self.saved.release());
+  discard(unread);
   die_told(self);
 }
 
@@ -162,24 +178,39 @@ void RuntimeCore::die_told(ControlBlock& self) noexcept {
     const std::lock_guard<base::SpinLock> hold(self.lock);
     extras = std::move(self.extras);
   }
+  self.told = true;
   const ExitReason reason = std::exchange(self.reason, ExitReason::normal);
   if (extras != nullptr) {
     for (const Pid waiter : extras->room_waiters) kick(waiter);
   }
   count(&Counters::finished);
-  if (extras != nullptr && extras->join != nullptr) complete_join(*extras->join, reason);  // 10
+  if (extras == nullptr || extras->join == nullptr) return;
+  if (self.orphan) self.orphan_join = extras->join;
+  complete_join(*extras->join, reason, !self.orphan);  // 10
 }
 
-void complete_join(JoinState& join, const ExitReason& reason) noexcept {
-  std::vector<std::pair<RuntimeCore*, Pid>> waiters;
-  {
-    const std::lock_guard<std::mutex> hold(join.mutex);
-    join.done = true;
-    join.reason = reason;
-    waiters.swap(join.waiters);
-    join.done_changed.notify_all();
-  }
-  for (const auto& [core, waiter] : waiters) core->kick(waiter);
+namespace {
+
+// Under join.mutex, so that a waiter, and with it its runtime, stays while it is kicked: it takes itself off the list before it goes.
+void kick_waiters(JoinState& join) noexcept {
+  join.done_changed.notify_all();
+  for (const auto& [core, waiter] : join.waiters) core->kick(waiter);
+}
+
+}  // namespace
+
+void complete_join(JoinState& join, const ExitReason& reason, bool gone) noexcept {
+  const std::lock_guard<std::mutex> hold(join.mutex);
+  join.done = true;
+  join.gone = gone;
+  join.reason = reason;
+  kick_waiters(join);
+}
+
+void complete_gone(JoinState& join) noexcept {
+  const std::lock_guard<std::mutex> hold(join.mutex);
+  join.gone = true;
+  kick_waiters(join);
 }
 
 void hibernate_with(const BodyType& type, void* body) {

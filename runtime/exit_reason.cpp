@@ -57,7 +57,7 @@ ExitReason ExitReason::of(Atom kind) {
   return ExitReason(new detail::ReasonData(kind));
 }
 
-std::string_view ExitReason::what() const noexcept { return data_->text.empty() ? data_->kind.text() : std::string_view(data_->text); }
+std::string_view ExitReason::what() const noexcept { return data_->text; }
 
 std::string ExitReason::to_string() const {
   std::string made(data_->kind.text());

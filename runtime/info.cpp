@@ -137,7 +137,39 @@ std::map<std::string, std::size_t> RuntimeCore::census() {
     }
     if (!label.empty()) ++made[label];
   }
-  for (const auto& [group, size] : groups.sizes()) made[group] += size;
+  for (const auto& [group, size] : group_sizes()) made[group] += size;
+  return made;
+}
+
+// Names and groups are listed from the processes that have them: a hash table cannot be walked while others look things up in it.
+template <class Visit>
+void RuntimeCore::for_each_extras(Visit visit) {
+  const std::size_t slots = processes.committed();
+  for (std::size_t i = 0; i < slots; ++i) {
+    ControlBlock& block = *processes.find(i);
+    if (block.life.load(std::memory_order_acquire) == Life::dead) continue;
+    const Hold hold(block.lock);
+    if (block.extras && block.life.load(std::memory_order_relaxed) != Life::dead) visit(*block.extras);
+  }
+}
+
+std::vector<std::string> RuntimeCore::registered() {
+  std::vector<std::string> made;
+  for_each_extras([&](const Extras& extras) { made.insert(made.end(), extras.names.begin(), extras.names.end()); });
+  return made;
+}
+
+std::map<std::string, std::size_t> RuntimeCore::group_sizes() {
+  std::map<std::string, std::size_t> made;
+  for_each_extras([&](const Extras& extras) {
+    for (const std::string& group : extras.groups) ++made[group];
+  });
+  return made;
+}
+
+std::vector<std::string> RuntimeCore::group_names() {
+  std::vector<std::string> made;
+  for (const auto& [group, size] : group_sizes()) made.push_back(group);
   return made;
 }
 
@@ -182,6 +214,14 @@ void RuntimeCore::log(LogLevel level, std::string_view line) noexcept {
     options.log(level, line);
   } catch (...) {
     // A sink's failure is its own (CPP-24).
+  }
+}
+
+void RuntimeCore::log_spawn(Pid pid, const std::string& label) noexcept {
+  try {
+    log(LogLevel::debug, "spawned process " + pid.to_string() + (label.empty() ? "" : " (" + label + ")"));
+  } catch (const std::bad_alloc&) {
+    // The process starts without its line.
   }
 }
 

@@ -23,24 +23,26 @@ void RuntimeCore::register_name(std::string_view name, Pid pid) {
       refusal = "dead";
     } else {
       if (!block->extras) block->extras = std::move(fresh);
-      block->extras->names.reserve(block->extras->names.size() + 1);
+      std::vector<std::string>& mine = block->extras->names;
+      if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
       if (!names.add(kept, pid)) {
         refusal = "taken";
       } else {
-        block->extras->names.push_back(kept);
+        mine.push_back(std::move(kept));  // There is room, and nothing is copied: it cannot fail.
       }
     }
   }
   if (refusal == nullptr) return;
   if (refusal[0] == 'd') throw dead();
-  throw NameTaken("the name \"" + kept + "\" is taken");
+  throw NameTaken("the name \"" + std::string(name) + "\" is taken");
 }
 
 bool RuntimeCore::unregister(std::string_view name) noexcept {
   const std::optional<Pid> pid = whereis(name);
-  if (!pid || !names.remove(name, *pid)) return false;
+  if (!pid) return false;
   ControlBlock* const block = slot_of(*pid);
-  const Hold hold(block->lock);
+  const Hold hold(block->lock);  // The table and the process's own list change together.
+  if (!names.remove(name, *pid)) return false;
   if (block->extras && block->pid == *pid) std::erase(block->extras->names, name);
   return true;
 }
@@ -66,8 +68,9 @@ bool RuntimeCore::join_group(std::string_view group, Pid pid) {
   const Hold hold(block->lock);
   if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
   if (!block->extras) block->extras = std::move(fresh);
-  block->extras->groups.reserve(block->extras->groups.size() + 1);
-  if (groups.add(kept, pid)) block->extras->groups.push_back(std::move(kept));
+  std::vector<std::string>& mine = block->extras->groups;
+  if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
+  if (groups.add(kept, pid)) mine.push_back(std::move(kept));
   return true;
 }
 
@@ -132,11 +135,11 @@ void register_name(std::string name, Pid pid) {
 }
 bool unregister(std::string_view name) { return counted_core("unregister").unregister(name); }
 std::optional<Pid> whereis(std::string_view name) { return counted_core("whereis").whereis(name); }
-std::vector<std::string> registered() { return counted_core("registered").names.all(); }
+std::vector<std::string> registered() { return counted_core("registered").registered(); }
 bool join(std::string group, Pid pid) { return counted_core("join").join_group(group, pid); }
 bool leave(std::string_view group, Pid pid) { return counted_core("leave").leave_group(group, pid); }
 std::vector<Pid> members(std::string_view group) { return counted_core("members").groups.members(group); }
-std::vector<std::string> groups() { return counted_core("groups").groups.all(); }
+std::vector<std::string> groups() { return counted_core("groups").group_names(); }
 std::size_t kill_group(std::string_view group) {
   const std::size_t killed = counted_core("kill_group").kill_group(group);
   if (detail::ControlBlock* self = detail::current_process()) detail::checkpoint(*self);

@@ -15,28 +15,29 @@ RefEntry* RefTable::find(std::uint64_t number) noexcept {
   return at != entries_.end() && at->number == number && at->in_use() ? &*at : nullptr;
 }
 
-void RefTable::tidy() noexcept {
-  while (!entries_.empty() && !entries_.back().in_use()) {
+void RefTable::fell_out_of_use(const RefEntry& entry) noexcept {
+  if (&entry == &entries_.back()) {
     entries_.pop_back();
-    unused_ -= unused_ != 0 ? 1 : 0;
+    while (!entries_.empty() && !entries_.back().in_use()) {
+      entries_.pop_back();
+      --unused_;
+    }
+    return;
   }
   // Removal from the middle leaves a hole; half holes are squeezed out, so that a storm of DOWNs costs each a constant.
-  if (unused_ > 16 && unused_ > entries_.size() / 2) {
-    std::erase_if(entries_, [](const RefEntry& entry) { return !entry.in_use(); });
+  if (++unused_ > 16 && unused_ > entries_.size() / 2) {
+    std::erase_if(entries_, [](const RefEntry& one) { return !one.in_use(); });
     unused_ = 0;
   }
 }
 
-void RefTable::fell_out_of_use(const RefEntry& entry) noexcept {
-  if (&entry != &entries_.back()) ++unused_;
-  tidy();
-}
-
 void RefTable::clear() noexcept {
   unused_ = 0;
+  replied_.clear();
   constexpr std::size_t kKept = 16;
   if (entries_.capacity() > kKept) {
     std::vector<RefEntry>().swap(entries_);
+    std::vector<std::uint64_t>().swap(replied_);
   } else {
     entries_.clear();
   }
@@ -83,15 +84,17 @@ bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexc
     entry->record = nullptr;
     if (entry->mode == AliasMode::demonitor || entry->mode == AliasMode::reply_demonitor) entry->alias_active = false;
     if (!entry->in_use()) block.refs.fell_out_of_use(*entry);
-    return true;
+    return block.has_mailbox.load(std::memory_order_relaxed);  // MBX-2
   }
   if (envelope.alias != 0) {
     RefEntry* entry = block.refs.find(envelope.alias);
     if (entry == nullptr || !entry->alias_active) return false;  // ALI-1
+    if (entry->for_call && envelope.kind != EnvelopeKind::reply) return false;
     if (entry->mode == AliasMode::reply || entry->mode == AliasMode::reply_demonitor) {
       entry->alias_active = false;
       if (entry->record != nullptr && entry->mode == AliasMode::reply_demonitor) {
         entry->replied = true;
+        block.refs.add_replied(entry->number);
         block.replies_pending = true;
       } else if (!entry->in_use()) {
         block.refs.fell_out_of_use(*entry);
@@ -102,20 +105,25 @@ bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexc
 }
 
 bool RuntimeCore::drain(ControlBlock& self) noexcept {
-  if (!self.inbox.has_mail()) return false;
+  const bool shared = self.shares_queue();
+  bool anything = self.inbox.has_mail();
+  if (!anything && !shared) return false;
   Envelope* dropped = nullptr;
-  if (self.shares_queue()) {
+  bool replies = false;
+  if (shared) {
     const std::lock_guard<base::SpinLock> hold(self.lock);
-    dropped = sort_in(self, Locked::already);
+    if (anything) dropped = sort_in(self, Locked::already);
+    replies = self.replies_pending;
   } else {
     dropped = sort_in(self, Locked::no);
+    replies = self.replies_pending;
   }
-  if (self.replies_pending) withdraw_replied(self);
+  if (replies) withdraw_replied(self);
   if (dropped != nullptr) [[unlikely]] {
     for (Envelope* at = dropped; at != nullptr; at = at->next) report_dropped(self, *at);
-    discard(dropped, &self);
+    discard_dropped(dropped, self);
   }
-  return true;
+  return anything;
 }
 
 void RuntimeCore::report_dropped(ControlBlock& self, Envelope& envelope) noexcept {
@@ -134,9 +142,7 @@ void RuntimeCore::withdraw_replied(ControlBlock& self) noexcept {
     std::uint64_t number = 0;
     {
       const std::lock_guard<base::SpinLock> hold(self.lock);
-      for (const RefEntry& entry : self.refs.entries()) {
-        if (entry.replied) number = entry.number;
-      }
+      number = self.refs.take_replied();
       if (number == 0) {
         self.replies_pending = false;
         return;
@@ -149,17 +155,25 @@ void RuntimeCore::withdraw_replied(ControlBlock& self) noexcept {
 void RuntimeCore::left_mailbox(ControlBlock& block, Envelope& envelope) noexcept {
   if (envelope.counted) {
     envelope.counted = false;
-    free_room(block);
+    free_room(block, block.pid.generation());
   }
 }
 
-void RuntimeCore::discard(Envelope* chain, ControlBlock* block) noexcept {
+void RuntimeCore::discard_dropped(Envelope* chain, ControlBlock& block) noexcept {
   while (chain != nullptr) {
     Envelope& envelope = *chain;
     chain = chain->next;
-    if (envelope.kind == EnvelopeKind::kick) continue;  // Part of a control block.
-    if (block != nullptr) left_mailbox(*block, envelope);
+    // Its stamp still is that of the tenant whose place it took: perhaps a predecessor's.
+    if (envelope.counted) free_room(block, envelope.stamp);
     destroy_message(envelope);
+  }
+}
+
+void RuntimeCore::discard(Envelope* chain) noexcept {
+  while (chain != nullptr) {
+    Envelope& envelope = *chain;
+    chain = chain->next;
+    if (envelope.kind != EnvelopeKind::kick) destroy_message(envelope);  // A kick is part of a control block.
   }
 }
 

@@ -26,7 +26,8 @@ RuntimeCore& counted(std::unique_ptr<RuntimeCore>& core) {
 Runtime::Runtime(RuntimeOptions options) : core_(std::make_unique<RuntimeCore>(std::move(options))) { core_->face = this; }
 
 Runtime::~Runtime() {
-  if (RuntimeCore* here = detail::current_core(); here == core_.get()) {
+  const detail::BlockingSection* section = detail::blocking_section();
+  if (detail::current_core() == core_.get() || (section != nullptr && section->core == core_.get())) {
     std::fputs("weft: a process destroyed the Runtime it runs in\n", stderr);
     std::abort();
   }
@@ -52,18 +53,19 @@ std::optional<Duration> Runtime::read_timer(TimerRef ref) { return core_->read_t
 
 void Runtime::exit(Pid pid, ExitReason reason) {
   if (core_->wants(LogLevel::info)) core_->log(LogLevel::info, "exit signal to process " + pid.to_string() + ": " + reason.to_string());
-  core_->exit_signal(weft::self(), pid, reason);
+  // Only a process of this runtime is a sender here: pids of another mean nothing (EXR-6).
+  core_->exit_signal(of_self() == this ? weft::self() : Pid{}, pid, reason);
 }
 void Runtime::kill(Pid pid) { exit(pid, ExitReason::kill); }
 
 void Runtime::register_name(std::string name, Pid pid) { counted(core_).register_name(name, pid); }
 bool Runtime::unregister(std::string_view name) { return counted(core_).unregister(name); }
 std::optional<Pid> Runtime::whereis(std::string_view name) { return counted(core_).whereis(name); }
-std::vector<std::string> Runtime::registered() { return counted(core_).names.all(); }
+std::vector<std::string> Runtime::registered() { return counted(core_).registered(); }
 bool Runtime::join(std::string group, Pid pid) { return counted(core_).join_group(group, pid); }
 bool Runtime::leave(std::string_view group, Pid pid) { return counted(core_).leave_group(group, pid); }
 std::vector<Pid> Runtime::members(std::string_view group) { return counted(core_).groups.members(group); }
-std::vector<std::string> Runtime::groups() { return counted(core_).groups.all(); }
+std::vector<std::string> Runtime::groups() { return counted(core_).group_names(); }
 std::size_t Runtime::kill_group(std::string_view group) { return counted(core_).kill_group(group); }
 
 bool Runtime::is_alive(Pid pid) { return counted(core_).is_alive(pid); }
@@ -89,32 +91,32 @@ void Runtime::run_until_idle() {
   core_->scheduler.wait_until_quiet();
 }
 
-void Runtime::throw_exited(Pid pid, const ExitReason& reason) {
-  throw ProcessExited("process " + pid.to_string() + " ended before its body returned: " + reason.to_string(), reason);
+void Runtime::throw_exited(const std::shared_ptr<detail::JoinState>& join, const ExitReason& reason) {
+  throw ProcessExited("process " + join->pid.to_string() + " ended before its body returned: " + reason.to_string(), reason);
 }
 
 // --- join handles ----------------------------------------------------------------------------------------------------------------
 
-Pid JoinHandle::pid() const noexcept { return state_->pid; }
+Pid JoinHandle::pid() const noexcept { return state_ ? state_->pid : Pid{}; }
 
 ExitReason JoinHandle::join() { return *join_for(forever); }
 
-std::optional<ExitReason> JoinHandle::join_for(Duration d) {
-  if (d < Duration::zero()) throw BadArgument("join_for() with a negative duration");
-  detail::JoinState& state = *state_;
-  const auto done = [&state] { return state.done; };
-  if (detail::current_process() == nullptr) {
-    std::unique_lock<std::mutex> hold(state.mutex);
-    if (d > std::chrono::hours(24 * 365)) {
-      state.done_changed.wait(hold, done);
-    } else if (!state.done_changed.wait_for(hold, d, done)) {
-      return std::nullopt;
-    }
-    return state.reason;
-  }
-  detail::ControlBlock& self = detail::process_here("join");
-  if (self.pid == state.pid) throw BadArgument("process " + self.pid.to_string() + " joins itself");
-  const std::int64_t deadline = detail::current_core()->deadline_after(d, "join_for");
+namespace {
+
+using Milestone = bool detail::JoinState::*;
+
+/// Blocks a plain thread. False when the time is over first.
+bool block_until(detail::JoinState& state, Milestone reached, Duration d) {
+  std::unique_lock<std::mutex> hold(state.mutex);
+  const auto there = [&] { return state.*reached; };
+  if (d <= std::chrono::hours(24 * 365)) return state.done_changed.wait_for(hold, d, there);
+  state.done_changed.wait(hold, there);
+  return true;
+}
+
+/// Suspends the process `self`, calling `woken` after each wake-up. False when the time is over first.
+template <class Woken>
+bool suspend_until(detail::ControlBlock& self, detail::JoinState& state, Milestone reached, std::int64_t deadline, Woken woken) {
   struct Leave {  // A waiter that is killed or gives up: its runtime may be gone when the other process ends.
     detail::JoinState& state;
     std::pair<RuntimeCore*, Pid> mine;
@@ -127,15 +129,54 @@ std::optional<ExitReason> JoinHandle::join_for(Duration d) {
     {
       // Never held over a suspension. The joined process may be of another runtime: completion kicks through the waiter's.
       const std::lock_guard<std::mutex> hold(state.mutex);
-      if (state.done) return state.reason;
-      if (d == Duration::zero()) return std::nullopt;
+      if (state.*reached) return true;
       if (std::find(state.waiters.begin(), state.waiters.end(), leave.mine) == state.waiters.end()) state.waiters.push_back(leave.mine);
     }
-    if (deadline != detail::kNever && detail::current_core()->scheduler.now_ns() >= deadline) return std::nullopt;
+    if (deadline != detail::kNever && detail::current_core()->scheduler.now_ns() >= deadline) return false;
     detail::park(self, deadline, detail::Waiting::join);
     detail::current_core()->drain(self);
-    detail::meet_doom(self);
+    woken();
   }
+}
+
+}  // namespace
+
+std::optional<ExitReason> JoinHandle::join_for(Duration d) {
+  if (d < Duration::zero()) throw BadArgument("join_for() with a negative duration");
+  if (!state_) throw BadArgument("join() of a moved-from handle");
+  detail::JoinState& state = *state_;
+  bool ended = false;
+  if (detail::current_process() == nullptr) {
+    ended = block_until(state, &detail::JoinState::done, d);
+  } else {
+    detail::ControlBlock& self = detail::process_here("join");
+    if (self.pid == state.pid && state.core == detail::current_core()) {
+      throw BadArgument("process " + self.pid.to_string() + " joins itself");
+    }
+    const std::int64_t deadline = detail::current_core()->deadline_after(d, "join_for");
+    ended = suspend_until(self, state, &detail::JoinState::done, deadline, [&self] { detail::meet_doom(self); });
+  }
+  if (!ended) return std::nullopt;
+  const std::lock_guard<std::mutex> hold(state.mutex);
+  return state.reason;
+}
+
+ExitReason Runtime::wait_for_run(const std::shared_ptr<detail::JoinState>& join) {
+  detail::JoinState& state = *join;
+  if (detail::ControlBlock* self = detail::current_process()) {
+    // The body may refer to our stack, so we cannot go before it has gone: a kill of ours is passed on to it, and met after.
+    bool passed_on = false;
+    suspend_until(*self, state, &detail::JoinState::gone, detail::kNever, [&] {
+      if (passed_on || self->life.load(std::memory_order_relaxed) == detail::Life::alive) return;
+      passed_on = true;
+      core_->exit_signal(Pid{}, state.pid, ExitReason::kill);
+    });
+    detail::meet_doom(*self);
+  } else {
+    (void)block_until(state, &detail::JoinState::gone, forever);
+  }
+  const std::lock_guard<std::mutex> hold(state.mutex);
+  return state.reason;
 }
 
 }  // namespace weft

@@ -7,21 +7,34 @@ namespace weft::detail {
 
 // --- bounded mailboxes -----------------------------------------------------------------------------------------------------------
 
-RuntimeCore::Room RuntimeCore::take_room(ControlBlock& block) noexcept {
+namespace {
+
+constexpr std::uint32_t room_tag(std::uint64_t generation) noexcept { return static_cast<std::uint32_t>(generation); }
+constexpr std::uint32_t room_count(std::uint64_t used) noexcept { return static_cast<std::uint32_t>(used); }
+constexpr std::uint32_t room_tag_of(std::uint64_t used) noexcept { return static_cast<std::uint32_t>(used >> 32); }
+
+}  // namespace
+
+RuntimeCore::Room RuntimeCore::take_room(ControlBlock& block, Pid to) noexcept {
   const std::uint32_t capacity = block.capacity.load(std::memory_order_relaxed);
-  std::uint32_t count = block.user_count.load(std::memory_order_relaxed);
+  std::uint64_t used = block.room_used.load(std::memory_order_relaxed);
   // The place is taken before the push and given back on consumption, so the mailbox is bounded at all times (CAP-7). relaxed: the
   // count guards a number, not data; the push publishes the message.
-  while (count < capacity) {
-    if (block.user_count.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return Room::taken;
+  for (;;) {
+    if (room_tag_of(used) != room_tag(to.generation())) return Room::gone;
+    if (room_count(used) >= capacity) break;
+    if (block.room_used.compare_exchange_weak(used, used + 1, std::memory_order_relaxed)) return Room::taken;
   }
   return block.overflow.load(std::memory_order_relaxed) == Overflow::exit ? Room::overflowed : Room::full;
 }
 
-void RuntimeCore::free_room(ControlBlock& block) noexcept {
+void RuntimeCore::free_room(ControlBlock& block, std::uint64_t generation) noexcept {
   // seq_cst, both here and in post_waiting: a waiter raises room_wanted and then reads the count; we lower the count and then read
   // room_wanted. One of the two sees the other.
-  block.user_count.fetch_sub(1, std::memory_order_seq_cst);
+  std::uint64_t used = block.room_used.load(std::memory_order_relaxed);
+  do {
+    if (room_tag_of(used) != room_tag(generation)) return;
+  } while (!block.room_used.compare_exchange_weak(used, used - 1, std::memory_order_seq_cst, std::memory_order_relaxed));
   if (!block.room_wanted.load(std::memory_order_seq_cst)) return;
   std::vector<Pid> waiters;
   {
@@ -71,11 +84,11 @@ SendResult RuntimeCore::post_bounded(ControlBlock& block, Pid to, Envelope* enve
   Envelope* evicted = nullptr;
   Envelope* dropped = nullptr;
   bool wake = false;
-  Room room = take_room(block);
+  Room room = take_room(block, to);
   if (room == Room::full && block.shares_queue()) {
     const std::lock_guard<base::SpinLock> hold(block.lock);
     if (is_tenant(block, to)) {
-      room = take_room(block);
+      room = take_room(block, to);
       if (room == Room::full) {
         dropped = sort_in(block, Locked::already);
         evicted = evict_oldest(block);
@@ -86,7 +99,11 @@ SendResult RuntimeCore::post_bounded(ControlBlock& block, Pid to, Envelope* enve
     }
   }
   if (wake) scheduler.ready(block);
-  discard(dropped, &block);
+  discard_dropped(dropped, block);
+  if (room == Room::gone) {
+    dead_letter(DeadLetterReason::no_process, to, name, *envelope);
+    return SendResult::no_process;
+  }
   if (room != Room::taken) {
     block.shed.fetch_add(1, std::memory_order_relaxed);
     count(&Counters::shed);
@@ -177,27 +194,24 @@ void RuntimeCore::dead_letter(DeadLetterReason reason, Pid to, std::string_view 
   destroy_message(envelope);
 }
 
-void RuntimeCore::destroy_message(Envelope& envelope) noexcept {
-  // A destructor of the user's: it may send, but nothing may suspend under it (CPP-7, CPP-9).
-  ControlBlock* self = current_process();
-  if (self != nullptr) ++self->no_suspend;
-  destroy_envelope(&envelope);
-  if (self != nullptr) --self->no_suspend;
-}
+void RuntimeCore::destroy_message(Envelope& envelope) noexcept { destroy_envelope(&envelope); }
 
 // --- the public calls ------------------------------------------------------------------------------------------------------------
 
 namespace {
 
 /// Destructors send, and must not throw. So a doom is met by other calls first; a send throws only to a process that swallowed the token,
-/// or that does nothing but send for more than a whole slice (docs/decisions.md). Null: the message is dropped.
+/// or that does nothing but send for some slices (docs/decisions.md). Null: the message is dropped.
 RuntimeCore* doomed_sender(ControlBlock& self, RuntimeCore* core, bool slice_ended) {
   // The stack of an orphan, unwound after its death was told: what it sends would arrive after its DOWN (ORD-3, BLK-4).
   const bool body_is_gone = self.body_type == nullptr;
   if (self.life.load(std::memory_order_relaxed) == Life::dead && !body_is_gone) return nullptr;
   if (std::uncaught_exceptions() != 0 || body_is_gone) return core;
   if (slice_ended) ++self.doomed_slices;
-  if (self.unwound || self.doomed_slices > 1) {
+  constexpr std::uint8_t kPatience = 4;
+  // Inside a handler, the one that swallows, or one that cleans up and throws again: its own destructors may send.
+  const bool in_handler = scheduler::thread_exception_state()->caught != nullptr;
+  if ((self.unwound && !in_handler) || self.doomed_slices > kPatience) {
     self.unwound = true;
     throw ProcessUnwind{};
   }
@@ -222,7 +236,10 @@ RuntimeCore* sending_core(RuntimeCore* core, const char* call) {
     if (core == section->core && !core->is_alive(section->pid)) return nullptr;
     return core;
   }
-  return core != nullptr ? core : &core_here(call);
+  if (core != nullptr) return core;
+  // A message's destructor may send, wherever it runs; on a plain thread there is nobody it could send to.
+  if (current_core() == nullptr && destruction_under_way()) return nullptr;
+  return &core_here(call);
 }
 
 template <class Post>
@@ -251,17 +268,11 @@ SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
   RuntimeCore& core = *current_core();
   const std::int64_t deadline = core.deadline_after(timeout, "send_wait");
   ControlBlock* const block = core.slot_of(to);
-  while (block != nullptr && core.is_alive(to) && block->bounded()) {
-    const auto has_room = [&] { return block->user_count.load(std::memory_order_seq_cst) < block->capacity.load(std::memory_order_relaxed); };
-    if (has_room()) {
-      // Taken here, because another sender may be faster: then wait on.
-      const RuntimeCore::Room room = core.take_room(*block);
-      if (room == RuntimeCore::Room::taken) {
-        mine->counted = true;
-        mine->stamp = to.generation();
-        return core.push_message(*block, to, mine.release(), {});
-      }
-      continue;
+  while (block != nullptr && core.is_alive(to) && block->bounded() && block->has_mailbox.load(std::memory_order_relaxed)) {
+    if (core.take_room(*block, to) == RuntimeCore::Room::taken) {
+      mine->counted = true;
+      mine->stamp = to.generation();
+      return core.push_message(*block, to, mine.release(), {});
     }
     if (deadline != kNever && core.scheduler.now_ns() >= deadline) {
       throw TimedOut("send_wait() to process " + to.to_string() + ": its mailbox of " +
@@ -279,11 +290,16 @@ SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
         registered = true;
       }
     }
-    if (registered && !has_room()) {
+    const bool full = room_count(block->room_used.load(std::memory_order_seq_cst)) >= block->capacity.load(std::memory_order_relaxed);
+    if (registered && full) {
       park(self, deadline, Waiting::room);
       core.drain(self);
       meet_doom(self);
     }
+  }
+  if (block != nullptr && block->bounded() && !core.is_alive(to)) {
+    core.dead_letter(DeadLetterReason::no_process, to, {}, *mine.release());
+    return SendResult::no_process;
   }
   return core.post(to, mine.release());
 }

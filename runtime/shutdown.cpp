@@ -1,4 +1,7 @@
 // The end of a runtime.
+#include <algorithm>
+#include <unordered_set>
+
 #include "runtime/core.hpp"
 
 namespace weft::detail {
@@ -31,23 +34,35 @@ std::size_t RuntimeCore::kill_all() { return signal_all(ExitReason::kill); }
 
 bool RuntimeCore::wait_until_empty(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock<std::mutex> hold(empty_mutex_);
-  stop_waits_.store(true, std::memory_order_seq_cst);
+  stop_waits_.fetch_add(1, std::memory_order_seq_cst);
   const bool empty = empty_.wait_until(hold, deadline, [this] { return live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0; });
-  stop_waits_.store(false, std::memory_order_seq_cst);
+  stop_waits_.fetch_sub(1, std::memory_order_seq_cst);
   return empty;
 }
 
 StopReport RuntimeCore::stop(Duration deadline) {
   if (deadline < Duration::zero()) throw BadArgument("stop() with a negative deadline");
-  if (current_process() != nullptr) throw BadArgument("stop() called by a process: it would wait for its caller");
+  if (current_core() == this || (blocking_section() != nullptr && blocking_section()->core == this)) {
+    throw BadArgument("stop() called by a process: it would wait for its caller");
+  }
   using Clock = std::chrono::steady_clock;
   const auto after = [](Duration d) {
     constexpr auto kLong = std::chrono::hours(24 * 365);
     return Clock::now() + std::min<Duration>(d, kLong);
   };
   refusing_spawns_.store(true, std::memory_order_seq_cst);
-  signal_all(ExitReason::shutdown);
-  if (!wait_until_empty(after(deadline))) {
+  const auto until_asked = after(deadline);
+  // Each process is asked once; one whose spawn passed the refusal just before it was raised is found in a later round.
+  std::unordered_set<Pid> asked;
+  bool empty = false;
+  for (;;) {
+    for (const Pid pid : list()) {
+      if (asked.insert(pid).second) exit_signal(Pid{}, pid, ExitReason::shutdown);
+    }
+    empty = wait_until_empty(std::min(until_asked, Clock::now() + std::chrono::milliseconds(100)));
+    if (empty || Clock::now() >= until_asked) break;
+  }
+  if (!empty) {
     // As long again for the kills, but not for ever where none was given: half a second serves a process that calls the runtime at all.
     const Duration grace = std::min<Duration>(std::max<Duration>(deadline, std::chrono::milliseconds(500)), std::chrono::hours(1));
     const auto until = after(grace);

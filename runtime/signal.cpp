@@ -221,7 +221,44 @@ void RuntimeCore::tell_links(ControlBlock& self) noexcept {
 
 // --- monitors --------------------------------------------------------------------------------------------------------------------
 
-MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view name, const MonitorOptions& options) {
+void RuntimeCore::tie_child(ControlBlock& parent, ControlBlock& child, bool linked, const MonitorOptions* monitored, MonitorRef& ref) {
+  LinkRecord* link = nullptr;
+  MonitorRecord* record = nullptr;
+  try {
+    if (linked) link = make_link_record();
+    if (monitored != nullptr) record = make_monitor_record();
+    const registry::LockPair hold(parent.lock, child.lock);
+    if (record != nullptr) {
+      const std::uint64_t number = parent.saved.next_number();
+      RefEntry entry{.number = number, .record = record};
+      if (monitored->alias) {
+        entry.mode = *monitored->alias;
+        entry.alias_active = true;
+      }
+      parent.refs.add(entry);
+      ref = RefAccess::monitor(parent.pid, number, monitored->alias.has_value());
+      record->down.ref = ref;
+      record->down.pid = child.pid;
+      record->down.tag = monitored->tag;
+      child.monitored_by.push_back(record->hook);
+    }
+    if (link != nullptr) {
+      link->half[0].pid = parent.pid;
+      link->half[1].pid = child.pid;
+      link->half[1].is_second = true;
+      parent.links.push_back(link->half[0].hook);
+      child.links.push_back(link->half[1].hook);
+    }
+  } catch (...) {
+    if (link != nullptr) destroy_envelope(&link->envelope);
+    if (record != nullptr) destroy_envelope(&record->envelope);
+    throw;
+  }
+  if (link != nullptr) count(&Counters::links);
+  if (record != nullptr) count(&Counters::monitors);
+}
+
+MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view name, const MonitorOptions& options, bool for_call) {
   MonitorRecord* const record = make_monitor_record();
   ControlBlock* const block = to ? slot_of(to) : nullptr;
   MonitorRef ref;
@@ -234,7 +271,7 @@ MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view nam
     const std::uint64_t number = self.saved.next_number();
     ref = RefAccess::monitor(self.pid, number, options.alias.has_value());
     record->down.ref = ref;
-    RefEntry entry{.number = number, .record = record};
+    RefEntry entry{.number = number, .record = record, .for_call = for_call};
     if (options.alias) {
       entry.mode = *options.alias;
       entry.alias_active = true;
@@ -264,7 +301,9 @@ bool RuntimeCore::withdraw(ControlBlock& self, std::uint64_t number) noexcept {
     const Hold hold(self.lock);
     RefEntry* entry = self.refs.find(number);
     if (entry == nullptr) return false;
-    if (entry->record != nullptr && entry->record->down.pid) block = slot_of(entry->record->down.pid);
+    if (entry->record != nullptr && entry->record->down.pid) {
+      if (ControlBlock* target = slot_of(entry->record->down.pid)) block = target;
+    }
   }
   MonitorRecord* record = nullptr;
   bool was_there = false;
@@ -295,9 +334,10 @@ bool RuntimeCore::demonitor(ControlBlock& self, const MonitorRef& ref, const Dem
   drain(self);  // So that a Down that is here already counts as received (MON-6).
   const bool found = withdraw(self, RefAccess::number(ref));
   bool flushed = false;
-  if (!found && options.flush) flushed = take_down(self, RefAccess::number(ref));
+  // Not inside a predicate: the Down that is looked at there must stay where it is.
+  if (!found && options.flush && self.no_suspend == 0) flushed = take_down(self, RefAccess::number(ref));
   if (!options.info) return true;
-  return options.flush ? !flushed && true : found;
+  return options.flush ? !flushed : found;
 }
 
 bool RuntimeCore::take_down(ControlBlock& self, std::uint64_t number) noexcept {
@@ -387,6 +427,8 @@ void link(Pid pid) {
 }
 
 void unlink(Pid pid) {
+  // A message's destructor outside any process has nothing to unlink (CPP-2); the same for demonitor().
+  if (detail::current_process() == nullptr && detail::destruction_under_way()) return;
   ControlBlock& self = process_here_even_exiting("unlink");
   current_core()->unlink(self, pid);
 }
@@ -403,6 +445,7 @@ MonitorRef monitor(std::string_view name, MonitorOptions options) {
 }
 
 bool demonitor(MonitorRef ref, DemonitorOptions options) {
+  if (detail::current_process() == nullptr && detail::destruction_under_way()) return !options.info;
   ControlBlock& self = process_here_even_exiting("demonitor");
   return current_core()->demonitor(self, ref, options);
 }

@@ -104,6 +104,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     }
     if (request.joinable) {
       request.join = std::make_shared<JoinState>();
+      request.join->core = this;
       child.extras->join = request.join;
     }
   } catch (...) {
@@ -134,6 +135,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     outside_last_child_ = pid.id();
   }
 
+  if (request.join != nullptr) request.join->pid = pid;
   const MailboxLimit& limit = wanted.limit.capacity != static_cast<std::size_t>(-1) ? wanted.limit : options.mailbox;
   child.stack = nullptr;
   child.exceptions = {};
@@ -144,12 +146,15 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   child.no_suspend = 0;
   child.doomed_slices = 0;
   child.unwound = false;
+  child.orphan = false;
+  child.told = false;
+  child.hibernated = false;
   child.started.store(false, std::memory_order_relaxed);
   child.last_child = 0;
   child.reductions.store(0, std::memory_order_relaxed);
   child.held_stack.store(nullptr, std::memory_order_relaxed);
   child.saved.reset();
-  child.user_count.store(0, std::memory_order_relaxed);
+  child.room_used.store(generation << 32, std::memory_order_relaxed);
   child.shed.store(0, std::memory_order_relaxed);
   child.capacity.store(limit.capacity >= ControlBlock::kUnbounded ? ControlBlock::kUnbounded : static_cast<std::uint32_t>(limit.capacity),
                        std::memory_order_relaxed);
@@ -164,6 +169,21 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     child.parent = parent != nullptr ? parent->pid : Pid{};
     child.reason = ExitReason::normal;
     child.kick_pending = false;
+    child.pinned = nullptr;
+    child.replies_pending = false;
+  }
+  try {
+    // Before anybody can address it, so that nothing can come in between (LIF-9).
+    if (linked || request.monitor != nullptr) tie_child(*parent, child, linked, request.monitor, request.ref);
+  } catch (...) {
+    child.extras.reset();
+    request.join.reset();
+    process_quota_.give_back();
+    give_back(child);
+    throw;
+  }
+  {
+    const std::lock_guard<base::SpinLock> hold(child.lock);
     child.generation.store(generation, std::memory_order_release);
     child.life.store(Life::alive, std::memory_order_release);
   }
@@ -174,12 +194,10 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   try {
     if (!wanted.name.empty()) register_name(wanted.name, pid);
     for (const std::string& group : wanted.groups) join_group(group, pid);
-    if (linked) link(*parent, pid);
-    if (request.monitor != nullptr) request.ref = monitor(*parent, pid, {}, *request.monitor);
     place_body(child, *request.type, request.body);
   } catch (...) {
     if (linked) unlink(*parent, pid);
-    if (request.ref) demonitor(*parent, request.ref, {});
+    if (request.ref) (void)withdraw(*parent, RefAccess::number(request.ref));
     request.join.reset();
     {
       const std::lock_guard<base::SpinLock> hold(child.lock);
@@ -193,10 +211,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     one_less();
     throw;
   }
-  if (request.join != nullptr) {
-    request.join->pid = pid;
-  }
-  if (wants(LogLevel::debug)) log(LogLevel::debug, "spawned process " + pid.to_string() + (wanted.label.empty() ? "" : " (" + wanted.label + ")"));
+  if (wants(LogLevel::debug)) log_spawn(pid, wanted.label);
   scheduler.ready(child);
   return pid;
 }

@@ -1,7 +1,7 @@
 #include <weft/stream.hpp>
 
 #include <algorithm>
-#include <deque>
+#include <list>
 
 #include <weft/error.hpp>
 
@@ -16,38 +16,50 @@ struct StreamState {
   explicit StreamState(std::size_t capacity_bytes) : capacity(capacity_bytes) {}
   base::SpinLock lock;
   const std::size_t capacity;
-  std::deque<Chunk> chunks;
+  std::list<Chunk> chunks;
   std::size_t waiting_bytes = 0;
   bool writer_gone = false;
   bool reader_gone = false;
-  Pid writer;  // suspended in write()
-  Pid reader;  // suspended in read()
-  RuntimeCore* core = nullptr;
+  struct Waiter {
+    RuntimeCore* core = nullptr;
+    Pid pid{};
+  };
+  Waiter writer;  // suspended in write()
+  Waiter reader;  // suspended in read()
 };
 
 namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
-/// The last thing an end does to a stream. May run on any thread, so it asks for the runtime only if somebody waits, who keeps it up.
-void leave(StreamState& state, bool StreamState::*gone, Pid StreamState::*waiter) noexcept {
-  Pid wake;
-  RuntimeCore* core = nullptr;
-  std::deque<Chunk> unread;
-  {
-    const Hold hold(state.lock);
-    state.*gone = true;
-    wake = std::exchange(state.*waiter, Pid{});
-    core = state.core;
-    if (state.reader_gone) {
-      unread.swap(state.chunks);
-      state.waiting_bytes = 0;
-    }
-  }
-  if (wake && core != nullptr) core->kick(wake);
+/// Under the stream's lock, so that the waiter, and with it its runtime, stays while it is kicked.
+void wake(StreamState::Waiter& waiter) noexcept {
+  if (waiter.core != nullptr) waiter.core->kick(waiter.pid);
+  waiter = {};
 }
 
-void wait_in_stream(ControlBlock& self, std::int64_t deadline) {
+/// The last thing an end does to a stream. May run on any thread.
+void leave(StreamState& state, bool StreamState::*gone, StreamState::Waiter StreamState::*waiter) noexcept {
+  std::list<Chunk> unread;
+  const Hold hold(state.lock);
+  state.*gone = true;
+  if (state.reader_gone) {
+    unread.swap(state.chunks);  // Freed after the lock: constructed before it.
+    state.waiting_bytes = 0;
+  }
+  wake(state.*waiter);
+}
+
+/// Suspends the caller, which stands in `waiter`, until it is woken or the time comes.
+void wait_in_stream(ControlBlock& self, StreamState& state, StreamState::Waiter StreamState::*waiter, std::int64_t deadline) {
+  struct Leave {  // Also when killed: the runtime may be gone when the other end moves on.
+    StreamState& state;
+    StreamState::Waiter StreamState::*waiter;
+    ~Leave() {
+      const Hold hold(state.lock);
+      (state.*waiter) = {};
+    }
+  } const leave_it{state, waiter};
   park(self, deadline, Waiting::stream);
   current_core()->drain(self);
   meet_doom(self);
@@ -84,7 +96,6 @@ StreamResult StreamWriter::write(std::span<const std::byte> bytes, Duration time
   detail::StreamState& state = *state_;
   while (!bytes.empty()) {
     Chunk piece;
-    Pid reader;
     bool full = false;
     {
       std::size_t room = 0;
@@ -99,25 +110,23 @@ StreamResult StreamWriter::write(std::span<const std::byte> bytes, Duration time
       if (!full) piece.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
       const Hold hold(state.lock);
       if (full) {
-        state.core = current_core();
         // The reader may have made room since the look: it tells only a writer that it sees waiting.
         if (state.capacity - state.waiting_bytes != room || state.reader_gone) continue;
-        state.writer = self.pid;
+        state.writer = {current_core(), self.pid};
       } else {
         state.chunks.push_back(std::move(piece));
         state.waiting_bytes += n;
         bytes = bytes.subspan(n);
-        reader = std::exchange(state.reader, Pid{});
+        detail::wake(state.reader);
       }
     }
-    if (reader) current_core()->kick(reader);
     if (full) {
       if (deadline != detail::kNever && current_core()->scheduler.now_ns() >= deadline) {
         const Hold hold(state.lock);
-        state.writer = Pid{};
+        state.writer = {};
         return StreamResult::timed_out;
       }
-      detail::wait_in_stream(self, deadline);
+      detail::wait_in_stream(self, state, &detail::StreamState::writer, deadline);
     }
   }
   const Hold hold(state.lock);
@@ -144,29 +153,26 @@ std::optional<Chunk> StreamReader::read(Duration timeout) {
   detail::StreamState& state = *state_;
   for (;;) {
     std::optional<Chunk> chunk;
-    Pid writer;
     {
       const Hold hold(state.lock);
       if (!state.chunks.empty()) {
         chunk = std::move(state.chunks.front());
         state.chunks.pop_front();
         state.waiting_bytes -= chunk->size();
-        writer = std::exchange(state.writer, Pid{});
+        detail::wake(state.writer);
       } else if (state.writer_gone) {
         return std::nullopt;
       } else {
-        state.core = current_core();
-        state.reader = self.pid;
+        state.reader = {current_core(), self.pid};
       }
     }
-    if (writer) current_core()->kick(writer);
     if (chunk) return chunk;
     if (deadline != detail::kNever && current_core()->scheduler.now_ns() >= deadline) {
       const Hold hold(state.lock);
-      state.reader = Pid{};
+      state.reader = {};
       return std::nullopt;
     }
-    detail::wait_in_stream(self, deadline);
+    detail::wait_in_stream(self, state, &detail::StreamState::reader, deadline);
   }
 }
 

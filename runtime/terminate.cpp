@@ -22,8 +22,9 @@ std::terminate_handler handler_before = nullptr;
 [[noreturn]] void on_terminate() {
   if (ControlBlock* self = current_process()) {
     // Unwinding is over for this stack: its frames cannot be left, so they are abandoned, and what they hold leaks. The process ends.
+    scheduler::Stack& stack = *self->stack;  // Read first: the slot may have another tenant after.
     current_core()->end_in_terminate(*self);
-    scheduler::Worker::abandon_stack();
+    scheduler::Worker::abandon_stack(stack);
   }
   if (handler_before != nullptr) handler_before();
   std::abort();
@@ -155,9 +156,12 @@ void RuntimeCore::worker_started() noexcept {
 }
 
 void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
+  self.no_suspend = 0;
+  forget_destruction();
   if (self.life.load(std::memory_order_relaxed) == Life::dead) {
-    // In the middle of its end: a destructor of one of its messages. All is told but the last steps.
-    finish_told(self);
+    // In the middle of its end, in a destructor of one of its messages, or on the stack of an orphan.
+    if (!self.told) die_told(self);
+    finish(self);
     return;
   }
   try {
@@ -171,7 +175,6 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
   } catch (...) {
     fix_reason(self, ExitReason::killed);
   }
-  self.no_suspend = 0;
   finish(self);
 }
 

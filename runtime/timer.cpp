@@ -33,9 +33,12 @@ TimerRecord* RuntimeCore::rent_timer() noexcept {
   return record;
 }
 
-void RuntimeCore::give_timer_back(TimerRecord& record) noexcept {
+void RuntimeCore::timer_ended() noexcept {
   count(&Counters::timers, static_cast<std::uint64_t>(-1));
   timer_quota_.give_back();
+}
+
+void RuntimeCore::give_timer_back(TimerRecord& record) noexcept {
   if (WorkerLocal* local = worker_local()) {
     local->timer_slots.give(&record);
   } else {
@@ -64,13 +67,15 @@ TimerRef RuntimeCore::start_timer(std::int64_t deadline_ns, std::int64_t period_
     record.cancelled = false;
     record.wheel = &scheduler.wheel_here();
     record.node.tag = kMessageTimer;
-    if (destination.kind() == Destination::Kind::pid) {
-      // It ends with its process (TIM-2): on its list while that lives, and not at all if it is dead.
-      ControlBlock* const block = slot_of(destination.pid());
+    if (destination.kind() != Destination::Kind::name) {
+      // It ends with its process (TIM-2): on its list while that lives, and not at all if it is dead, or past the step of its end that
+      // looks at the list.
+      const Pid to = record.target();
+      ControlBlock* const block = slot_of(to);
       pending = false;
-      if (block != nullptr && destination.pid()) {
+      if (block != nullptr && to) {
         const Hold target(block->lock);
-        if (is_tenant(*block, destination.pid())) {
+        if (is_tenant(*block, to) && block->life.load(std::memory_order_relaxed) != Life::exiting) {
           block->timers.push_back(record.hook);
           pending = true;
         }
@@ -82,10 +87,12 @@ TimerRef RuntimeCore::start_timer(std::int64_t deadline_ns, std::int64_t period_
       record.wheel->add(record.node, deadline_ns);
     }
   } catch (...) {
+    timer_ended();
     give_timer_back(record);
     throw;
   }
   if (!pending) {
+    timer_ended();
     give_timer_back(record);
   } else if (worker_local() == nullptr) {
     scheduler.timer_added_from_outside();
@@ -96,8 +103,8 @@ TimerRef RuntimeCore::start_timer(std::int64_t deadline_ns, std::int64_t period_
 // Under the record's lock, when it is no longer in its wheel: off the destination's list, and free. The message is the caller's.
 Envelope* RuntimeCore::disarm(TimerRecord& record) noexcept {
   record.state = TimerRecord::State::free;
-  if (record.destination.kind() == Destination::Kind::pid) {
-    const Hold target(slot_of(record.destination.pid())->lock);
+  if (const Pid to = record.target()) {
+    const Hold target(slot_of(to)->lock);
     if (record.hook.is_linked()) registry::HookList::remove(record.hook);
   }
   return std::exchange(record.message, nullptr);
@@ -140,6 +147,7 @@ void RuntimeCore::fire_one(TimerRecord& record) noexcept {
   if (cancelled) {
     destroy_message(*message);
   } else {
+    timer_ended();
     post_to(record.destination, message);
   }
   give_timer_back(record);
@@ -157,10 +165,12 @@ std::optional<Duration> RuntimeCore::cancel_timer(const TimerRef& ref) noexcept 
     if (!record->wheel->cancel(record->node)) {
       if (record->period_ns == 0) return std::nullopt;  // Its firing is under way.
       record->cancelled = true;                         // That firing will be its end, without a message.
+      timer_ended();
       return Duration(left);
     }
     message = disarm(*record);
   }
+  timer_ended();
   destroy_message(*message);
   give_timer_back(*record);
   return Duration(left);
@@ -188,16 +198,16 @@ void RuntimeCore::cancel_timers_of(ControlBlock& self) noexcept {
     {
       // Between the two locks it may have fired or been cancelled, and even been let again: then it is somebody else's.
       const Hold hold(record->lock);
-      if (record->state != TimerRecord::State::armed || record->destination.kind() != Destination::Kind::pid ||
-          record->destination.pid() != self.pid || record->hook.is_linked()) {
+      if (record->state != TimerRecord::State::armed || record->target() != self.pid || record->hook.is_linked()) {
         continue;
       }
       if (!record->wheel->cancel(record->node)) {
-        record->cancelled = true;
+        if (!std::exchange(record->cancelled, true)) timer_ended();
         continue;
       }
       message = disarm(*record);
     }
+    timer_ended();
     destroy_message(*message);
     give_timer_back(*record);
   }

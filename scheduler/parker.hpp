@@ -29,8 +29,9 @@ class Parker {
   /// Takes the token, sleeping until there is one or the steady clock reaches `deadline_ns`. One thread at a time.
   ParkResult park(std::int64_t deadline_ns) noexcept;
 
-  /// The parking thread: whether a park() would return at once. seq_cst, for whoever sleeps elsewhere than here and announced that first.
-  [[nodiscard]] bool has_token() const noexcept { return state_.load(std::memory_order_seq_cst) == kToken; }
+  /// The parking thread, which is about to sleep elsewhere and has announced that: takes the token, if there is one. seq_cst: after
+  /// the announcement, as the waker looks for the announcement after leaving the token.
+  [[nodiscard]] bool take_token() noexcept { return state_.exchange(kNothing, std::memory_order_seq_cst) == kToken; }
 
   /// Leaves the token, and wakes the thread if it sleeps. Any thread. Returns whether that took a system call.
   bool unpark() noexcept;

@@ -28,10 +28,10 @@ Scheduler::Scheduler(const SchedulerOptions& options, Host& host)
     : options_(options),
       host_(host),
       stacks_(stack_options(options)),
-      blocking_(options.blocking_threads, kBlockingIdle),
       idle_(options.workers),
       injected_(run_next_link<Fiber>()),
-      outside_wheel_(options.clock == Clock::steady ? steady_ns() : 0) {
+      outside_wheel_(options.clock == Clock::steady ? steady_ns() : 0),
+      blocking_(options.blocking_threads, kBlockingIdle) {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
@@ -145,14 +145,14 @@ void Scheduler::advance_to(std::int64_t target_ns) {
 bool Scheduler::is_quiet() const noexcept {
   // Blocking jobs first: one that ends makes its process runnable before it stops counting. Then the workers: with all asleep, only a
   // claimed one (which no longer counts as asleep) or injected work could start anything.
-  if (blocking_.outstanding() != 0) return false;
+  if (blocking_.outstanding() != 0 || in_hand_.load(std::memory_order_seq_cst) != 0) return false;
   const auto all_asleep = [this] {
     const IdleCounters now = idle_.counters();
     return now.sleeping == workers_.size() && now.searching == 0;
   };
   if (!all_asleep()) return false;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return !work_anywhere() && all_asleep();
+  return !work_anywhere() && in_hand_.load(std::memory_order_seq_cst) == 0 && all_asleep();
 }
 
 void Scheduler::worker_sleeps() noexcept {

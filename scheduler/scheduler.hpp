@@ -22,6 +22,9 @@ namespace weft::scheduler {
 
 class Watchdog;
 
+/// Who polls descriptors: a worker's index, or one of these.
+inline constexpr int kNoLeader = -1, kWatchdogLeads = -2;
+
 struct SchedulerOptions {
   unsigned workers = 1;
   std::size_t stack_bytes = std::size_t{64} * 1024;
@@ -97,15 +100,16 @@ class Scheduler {
   Host& host_;
   StackPool stacks_;
   Poller poller_;
-  BlockingPool blocking_;
   IdleSet idle_;
   InjectionQueue injected_;
   TimerWheel outside_wheel_;  // timers of threads that are no workers; worker 0 looks after it
   std::atomic<std::int64_t> virtual_ns_{0};
   std::atomic<bool> stopping_{false};
-  std::atomic<int> poll_leader_{-1};
+  std::atomic<int> poll_leader_{kNoLeader};
+  std::atomic<int> in_hand_{0};  // fibers the watchdog holds between two queues
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Watchdog> watchdog_;
+  BlockingPool blocking_;  // Ends first: the tail of a job uses all of the above.
 
   std::mutex quiet_mutex_;
   std::condition_variable quiet_;

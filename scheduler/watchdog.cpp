@@ -53,6 +53,7 @@ void Watchdog::run() noexcept {
       quiet_ticks = 0;
       // seq_cst: a worker that wakes leaves the sleepers first and reads dormant_ after; we do the reverse. One of us sees the other.
       dormant_.store(true, std::memory_order_seq_cst);
+      std::atomic_thread_fence(std::memory_order_seq_cst);  // The sleepers are read relaxed.
       if (scheduler_.idle_.counters().sleeping != scheduler_.worker_count()) dormant_.store(false, std::memory_order_seq_cst);
     }
   }
@@ -76,14 +77,28 @@ void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
   }
   // Stuck in one process. Its neighbours in the run queue can be stolen; the one in the last-in slot, and timers, need help.
   if (scheduler_.worker_count() > 1) {
+    scheduler_.in_hand_.fetch_add(1, std::memory_order_seq_cst);
     if (Fiber* waiting = worker.lifo_.steal()) scheduler_.inject(*waiting);
+    scheduler_.in_hand_.fetch_sub(1, std::memory_order_seq_cst);
     scheduler_.notify_if_work();
   }
   if (scheduler_.options_.clock == Clock::steady) {
-    if (worker.wheel.next_deadline() <= now) scheduler_.fire_due(worker.wheel, now);
-    if (index == 0 && scheduler_.outside_wheel_.next_deadline() <= now) scheduler_.fire_due(scheduler_.outside_wheel_, now);
+    bool fired = false;
+    const auto fire = [&](TimerWheel& wheel) {
+      if (wheel.next_deadline() > now) return;
+      scheduler_.fire_due(wheel, now);
+      fired = true;
+    };
+    fire(worker.wheel);
+    if (index == 0) fire(scheduler_.outside_wheel_);
+    // A periodic timer was put back into the wheel by us: its worker may have gone to sleep in between, and must look again.
+    if (fired) scheduler_.wake(index);
   }
-  if (scheduler_.poller_.active() && scheduler_.poll_leader_.load(std::memory_order_relaxed) == -1) worker.poll_descriptors(0);
+  int nobody = kNoLeader;
+  if (scheduler_.poller_.active() && scheduler_.poll_leader_.compare_exchange_strong(nobody, kWatchdogLeads, std::memory_order_seq_cst)) {
+    worker.poll_descriptors(0);
+    scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
+  }
   const std::int64_t limit = scheduler_.options_.watchdog_ns;
   if (limit > 0 && !seen.reported && now - seen.since_ns >= limit) {
     seen.reported = true;

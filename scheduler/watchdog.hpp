@@ -25,7 +25,8 @@ class Watchdog {
 
   /// A worker woke: makes sure that the watchdog ticks. A load, unless it stood still.
   void worker_woke() noexcept {
-    if (dormant_.load(std::memory_order_seq_cst)) wake();
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // We left the sleepers relaxed.
+    if (dormant_.load(std::memory_order_relaxed)) wake();
   }
 
  private:

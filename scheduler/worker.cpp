@@ -98,9 +98,8 @@ void Worker::end_slice(Fiber& self) noexcept {
   __builtin_unreachable();
 }
 
-void Worker::abandon_stack() noexcept {
+void Worker::abandon_stack(Stack& stack) noexcept {
   Worker* worker = here();
-  Stack& stack = *worker->current()->stack;
   *worker->exceptions_ = ExceptionState{};
   forget_frames(stack.limit(), static_cast<std::size_t>(stack.base + stack.bytes - stack.limit()));
   leave_for_ever(stack, worker->pick());
@@ -179,6 +178,10 @@ void Worker::ready_last(Fiber& fiber) noexcept {
 
 Fiber* Worker::pick() noexcept {
   if (is_due(++tick_)) [[unlikely]] return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
+  return pick_now();
+}
+
+Fiber* Worker::pick_now() noexcept {
   if (mixed_) [[unlikely]] return pick_mixed();
   if (lifo_budget_ != 0) {
     if (Fiber* fiber = lifo_.take()) {
@@ -191,14 +194,14 @@ Fiber* Worker::pick() noexcept {
   return lifo_.take();
 }
 
-// High goes first, but every kHighRun-th turn is anybody's; low gets every kLowEvery-th of the turns that normal could have had.
+// High goes first, but every kHighRun-th turn is the others'; of those, every kLowEvery-th is low's. So each class has its turn within a
+// bounded number, whatever the others do (FLG-3).
 Fiber* Worker::pick_mixed() noexcept {
-  constexpr std::uint32_t kHighRun = 8;
-  ++low_turn_;
-  if (low_turn_ % kHighRun != 0) {
+  const bool for_others = ++mixed_turn_ % kHighRun == 0;
+  if (!for_others) {
     if (Fiber* fiber = high_.pop()) return fiber;
   }
-  if (low_turn_ % kLowEvery == 0) {
+  if (++low_turn_ % kLowEvery == 0) {
     if (Fiber* fiber = low_.pop()) return fiber;
   }
   if (lifo_budget_ != 0) {
@@ -217,8 +220,7 @@ Fiber* Worker::pick_mixed() noexcept {
 }
 
 Fiber* Worker::find() noexcept {
-  tick_ = 0;  // The housekeeping was just done.
-  Fiber* fiber = pick();
+  Fiber* fiber = pick_now();
   return fiber != nullptr ? fiber : take_injected();
 }
 
@@ -311,41 +313,38 @@ std::int64_t Worker::sleep_deadline() const noexcept {
   return deadline;
 }
 
+bool Worker::lead_poller(std::int64_t timeout_ns) noexcept {
+  // One leader at a time, and nobody else polls: an interrupt() meant for the leader must not be answered by another.
+  // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
+  int nobody = kNoLeader;
+  if (!scheduler_.poll_leader_.compare_exchange_strong(nobody, static_cast<int>(index_), std::memory_order_seq_cst)) return false;
+  poll_descriptors(timeout_ns != 0 && parker_.take_token() ? 0 : timeout_ns);
+  scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
+  return true;
+}
+
 void Worker::sleep() noexcept {
-  scheduler_.idle_.announce_sleep(index_);
-  // Between our announcement and our last look; the other half of IdleSet::should_notify() and of timer_added_from_outside().
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  scheduler_.idle_.announce_sleep(index_);  // Its fence is the other half of IdleSet::should_notify() and timer_added_from_outside().
   const std::int64_t deadline = sleep_deadline();
-  if (!scheduler_.work_anywhere() && !scheduler_.stopping_.load(std::memory_order_acquire)) {
+  const bool own_work = !lifo_.empty() || queue_.size() != 0 || high_.size() != 0 || low_.size() != 0;
+  if (!own_work && !scheduler_.work_anywhere() && !scheduler_.stopping_.load(std::memory_order_acquire)) {
     scheduler_.worker_sleeps();
     count(counters.sleeps);
-    int nobody = -1;
-    // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
-    if (scheduler_.poller_.active() && scheduler_.poll_leader_.compare_exchange_strong(nobody, static_cast<int>(index_))) {
-      const std::int64_t now = Scheduler::steady_ns();
-      const std::int64_t wait = deadline == Parker::kForever ? -1 : std::max<std::int64_t>(0, deadline - now);
-      if (parker_.has_token()) {
-        poll_descriptors(0);
-      } else {
-        poll_descriptors(wait);
-      }
-      scheduler_.poll_leader_.store(-1, std::memory_order_seq_cst);
-      // Another worker may have gone to sleep on its parker while we led; if descriptors are still armed, we lead again after this
-      // round of the loop, so somebody always does.
-    } else {
-      (void)parker_.park(deadline);
+    bool led = false;
+    if (scheduler_.poller_.active()) {
+      const std::int64_t wait = deadline == Parker::kForever ? -1 : std::max<std::int64_t>(0, deadline - Scheduler::steady_ns());
+      led = lead_poller(wait);
     }
+    if (!led) (void)parker_.park(deadline);
   }
-  if (!scheduler_.idle_.cancel_sleep(index_)) {
-    // Claimed: the waker's searching count is ours now, and our next search or find ends it.
-    Fiber* fiber = take_injected();
-    if (fiber == nullptr) fiber = find();
-    if (fiber == nullptr) fiber = steal();
-    const bool last = scheduler_.idle_.end_search(index_);
-    if (last) scheduler_.notify_if_work();
-    if (fiber != nullptr) run_from_idle(*fiber);
-  }
+  const bool claimed = !scheduler_.idle_.cancel_sleep(index_);
   scheduler_.worker_woke();
+  if (!claimed) return;
+  // The waker's searching count is ours now.
+  Fiber* fiber = find();
+  if (fiber == nullptr) fiber = steal();
+  if (scheduler_.idle_.end_search(index_)) scheduler_.notify_if_work();
+  if (fiber != nullptr) run_from_idle(*fiber);
 }
 
 void Worker::housekeep() noexcept {
@@ -359,7 +358,7 @@ void Worker::housekeep() noexcept {
     }
   }
   constexpr std::uint32_t kPollEvery = 4;  // A look is a system call; that many housekeepings share one.
-  if (scheduler_.poller_.active() && ++polls_ % kPollEvery == 0) poll_descriptors(0);
+  if (scheduler_.poller_.active() && ++polls_ % kPollEvery == 0) (void)lead_poller(0);
   if (!scheduler_.injected_.empty()) {
     if (Fiber* fiber = take_injected()) {
       queue_for(*fiber).push(fiber);

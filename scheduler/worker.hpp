@@ -73,7 +73,7 @@ class Worker {
   /// As yield(), for a fiber that used up its budget: timers, descriptors and injected work are looked at first.
   static void end_slice(Fiber& self) noexcept;
   /// For a fiber whose frames must not be unwound: never returns to it, and its stack goes back to the pool. `run` counts as returned.
-  [[noreturn]] static void abandon_stack() noexcept;
+  [[noreturn]] static void abandon_stack(Stack& stack) noexcept;
 
   /// Makes `fiber` runnable here, to run next unless something else takes that place. From a fiber on this worker.
   void ready(Fiber& fiber) noexcept;
@@ -94,6 +94,7 @@ class Worker {
   friend class Watchdog;
 
   Fiber* pick() noexcept;
+  Fiber* pick_now() noexcept;
   Fiber* pick_mixed() noexcept;
   RunQueue<Fiber>& queue_for(Fiber& fiber) noexcept;
   Fiber* find() noexcept;
@@ -102,6 +103,8 @@ class Worker {
   void housekeep() noexcept;
   void poll_descriptors(std::int64_t timeout_ns) noexcept;
   void sleep() noexcept;
+  /// Polls, if nobody else does. False when somebody does.
+  bool lead_poller(std::int64_t timeout_ns) noexcept;
   Fiber* search() noexcept;
   [[nodiscard]] std::int64_t sleep_deadline() const noexcept;
   /// Gives a first-time fiber a stack. False when none could be had.
@@ -116,6 +119,7 @@ class Worker {
 
   static constexpr std::uint32_t kHousekeepingTicks = 64;  // switches between two looks at timers, descriptors and injected work
   static constexpr std::uint32_t kLifoBudget = 32;         // runs from the last-in slot before the run queue gets its turn
+  static constexpr std::uint32_t kHighRun = 8;             // turns with high first, before one of the others
   static constexpr std::uint32_t kLowEvery = 8;            // FLG-3
 
   Scheduler& scheduler_;
@@ -129,6 +133,7 @@ class Worker {
   std::uint32_t tick_ = 0;
   std::uint32_t lifo_budget_ = kLifoBudget;
   std::uint32_t low_turn_ = 0;
+  std::uint32_t mixed_turn_ = 0;
   std::uint32_t polls_ = 0;
   bool mixed_ = false;                 // fibers of other than normal urgency were seen here lately
   std::uint64_t random_;

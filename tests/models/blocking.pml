@@ -8,7 +8,7 @@
  * is that of mailbox.pml, with kicks alone in it.
  *
  * Runs, with the states stored where there is no error:
- *   spin: must pass                        STATES_0
+ *   spin: must pass                        33,560; with two kickers 138,438
  *   spin: -DORPHAN_BY_CAS=0 must fail      kOrphan is stored, whatever the pool thread did meanwhile
  *   spin: -DDONE_BY_EXCHANGE=0 must fail   the pool thread looks at the state, and then stores kDone
  *   spin: -DLEAVE_FIRST=0 must fail        kOrphan is published from the orphan's own stack

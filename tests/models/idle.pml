@@ -8,7 +8,7 @@
  * ahead of it: where a fence is removed, the look is done before what it should follow. Work on its way from one queue to another is
  * in neither for a while. Parks end by a token, or, up to TIMEOUTS times, without one.
  *
- * Run: spin -a [-D...] idle.pml; gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c; ./pan -m400000. States stored, no error:
+ * States stored, no error:
  *   as written: 2 workers, 2 outside threads with 1 task each, 1 task of a task      18,587,088
  *   -DTIMEOUTS=1                                                                     38,767,468
  *   -DCOUNT_FIRST=1, a sleeper lowers the count before it sets its bit               19,255,548
@@ -16,13 +16,21 @@
  *   -DEXT=2 -DPUSHES=2 -DCHILDREN=0                                                 130,500,950
  *   -DW=3 -DEXT=1 -DPUSHES=2 -DCHILDREN=0                                            76,195,735
  *
- * Each of these must fail:
- *   -DFENCE_PUSH=0      should_notify() without its fence            -DCHAIN=0          the last searcher that found work leaves
- *   -DFENCE_SLEEP=0     announce_sleep() without its fence           -DAGAIN=0          a waker without a sleeper does not look again
- *   -DFENCE_LAST=0      end_search() without its fence               -DINHERIT=0        a claimed sleeper ignores the waker's count
- *   -DFENCE_BARE=0      claim_sleeper() without its fence            -DASK_BIT=0        a token is taken for a claim
- *   -DLAST_LOOK=0       no look between announcing and sleeping      -DPUBLISH_FIRST=0  the search ends before the surplus is queued
- *   -DMOVED=0 -DEXT=1 -DPUSHES=3 -DCHILDREN=0                        taking a batch without searching counts as no publishing
+ * Runs:
+ *   spin: must pass
+ *   spin: -DEXT=1 -DPUSHES=3 -DCHILDREN=0 must pass
+ *   spin: -DFENCE_PUSH=0 must fail      should_notify() without its fence
+ *   spin: -DFENCE_SLEEP=0 must fail     announce_sleep() without its fence
+ *   spin: -DFENCE_LAST=0 must fail      end_search() without its fence
+ *   spin: -DFENCE_BARE=0 must fail      claim_sleeper() without its fence
+ *   spin: -DLAST_LOOK=0 must fail       no look between announcing and sleeping
+ *   spin: -DCHAIN=0 must fail           the last searcher that found work leaves
+ *   spin: -DAGAIN=0 must fail           a waker without a sleeper does not look again
+ *   spin: -DINHERIT=0 must fail         a claimed sleeper ignores the waker's count
+ *   spin: -DASK_BIT=0 must fail         a token is taken for a claim
+ *   spin: -DPUBLISH_FIRST=0 must fail   the search ends before the surplus is queued
+ *   spin: -DMOVED=0 -DEXT=1 -DPUSHES=3 -DCHILDREN=0 must fail
+ *                                       taking a batch without searching counts as no publishing
  */
 #ifndef W
 #define W 2            /* workers, 2 or 3 */

@@ -98,8 +98,16 @@ struct Envelope {
 Envelope* allocate_envelope(const MessageType& type);
 /// Gives the memory back; the payload is already destroyed (or was never made).
 void free_envelope(Envelope* envelope) noexcept;
-/// Destroys the payload, then gives the memory back.
+/// Destroys the payload, then gives the memory back. Messages nested in messages are destroyed one after the other, not one inside the
+/// other, and no process may suspend meanwhile (CPP-7, CPP-9).
 void destroy_envelope(Envelope* envelope) noexcept;
+/// Whether a message's destructor runs on this thread.
+bool destruction_under_way() noexcept;
+/// After a destructor on this thread was left without returning (std::terminate): destruction starts afresh.
+void forget_destruction() noexcept;
+/// The runtime's, set once: where the calling process counts the reasons not to suspend; null outside a process.
+using NoSuspendCounter = std::uint16_t* (*)() noexcept;
+extern NoSuspendCounter no_suspend_counter;
 
 template <class T>
 void destroy_payload(void* payload) noexcept {

@@ -62,7 +62,8 @@ struct Reply {
 struct PendingCall {
   MonitorRef ref;
   Pid target;
-  std::string destination;
+  Alias alias{};  // where the call went to one
+  std::string destination{};
 };
 /// Monitors the destination, with an alias for the reply. Throws CallFailed for an unknown name and for the caller itself.
 PendingCall begin_call(const Destination& to);
@@ -111,19 +112,16 @@ class Pending {
   /// The reply. Errors: TimedOut, and then it is pending still; CallFailed; BadArgument when the reply was taken or abandoned before.
   R wait(Duration timeout = forever) {
     if (!call_.ref) throw BadArgument("Pending::wait: the reply was taken or abandoned before");
-    struct Settle {
-      Pending& pending;
-      bool still_pending = false;
-      ~Settle() {
-        if (!still_pending) pending.call_ = {};
-      }
-    } settle{*this};
-    detail::EnvelopePtr envelope = detail::wait_for_reply(call_, timeout);
-    if (!envelope) {
-      settle.still_pending = true;
-      detail::call_timed_out(call_, timeout);
+    detail::EnvelopePtr envelope;
+    try {
+      envelope = detail::wait_for_reply(call_, timeout);
+    } catch (const CallFailed&) {
+      call_ = {};
+      throw;
     }
-    return detail::open_reply<R>(call_, std::move(envelope));
+    if (!envelope) detail::call_timed_out(call_, timeout);
+    const detail::PendingCall answered = std::exchange(call_, {});
+    return detail::open_reply<R>(answered, std::move(envelope));
   }
   /// Forgets the request: a late reply vanishes.
   void abandon() noexcept {

@@ -226,7 +226,7 @@ class Runtime {
     std::conditional_t<std::is_void_v<R>, bool, std::optional<R>> result{};
     std::exception_ptr error;
     bool returned = false;
-    JoinHandle handle = start(std::move(options), [&] {
+    auto wrapped = detail::make_body([&] {
       try {
         if constexpr (std::is_void_v<R>) {
           body();
@@ -239,15 +239,19 @@ class Runtime {
         throw;
       }
     });
-    const ExitReason reason = handle.join();
+    detail::SpawnRequest request{.type = &detail::body_type<decltype(wrapped)>, .body = &wrapped, .options = &options, .joinable = true};
+    detail::spawn_process(core_.get(), request);
+    const ExitReason reason = wait_for_run(request.join);
     if (error && ended_by_exception(reason)) std::rethrow_exception(error);
-    if (!returned) throw_exited(handle.pid(), reason);
+    if (!returned) throw_exited(request.join, reason);
     if constexpr (!std::is_void_v<R>) return std::move(*result);
   }
   static bool ended_by_exception(const ExitReason& reason) noexcept {
     return reason.kind() == detail::atoms::error || reason.kind() == detail::atoms::nocatch;
   }
-  [[noreturn]] static void throw_exited(Pid pid, const ExitReason& reason);
+  [[noreturn]] static void throw_exited(const std::shared_ptr<detail::JoinState>& join, const ExitReason& reason);
+  /// Waits until the process, and its stack, are gone.
+  ExitReason wait_for_run(const std::shared_ptr<detail::JoinState>& join);
 
   std::unique_ptr<detail::RuntimeCore> core_;
 };
