@@ -250,6 +250,8 @@ bool Reception::wait() {
   if (shared_) release();
   RuntimeCore& core = *current_core();
   if (deadline_ns_ != kNever && core.scheduler.now_ns() >= deadline_ns_) return false;
+  // A predicate may have called what takes the kick of a doom in (demonitor, unalias): nothing would wake us any more.
+  meet_doom(self_);
   if (shared_) at_ = nullptr;  // Unpinned: it may be evicted while we sleep. looked_at_ remembers the place.
   park(self_, deadline_ns_, Waiting::message);
   current_core()->drain(self_);

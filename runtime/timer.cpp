@@ -164,9 +164,9 @@ std::optional<Duration> RuntimeCore::cancel_timer(const TimerRef& ref) noexcept 
     left = std::max<std::int64_t>(record->deadline_ns - scheduler.now_ns(), 0);
     if (!record->wheel->cancel(record->node)) {
       if (record->period_ns == 0) return std::nullopt;  // Its firing is under way.
-      record->cancelled = true;                         // That firing will be its end, without a message.
+      record->cancelled = true;  // The firing under way is its last.
       timer_ended();
-      return Duration(left);
+      return std::nullopt;
     }
     message = disarm(*record);
   }
