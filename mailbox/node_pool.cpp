@@ -1,5 +1,5 @@
 // Memory of envelopes: per-thread magazines over a shared depot, because memory allocated on one thread and freed on another is an
-// order of magnitude dearer from malloc (LOWLEVEL 5 of the design notes; bench/message_bench.cpp repeats it).
+// order of magnitude dearer from malloc (docs/decisions.md).
 //
 // N1  A magazine is touched by its own thread only; a batch in the depot by the holder of the depot's lock only.
 // N2  Nodes of one size class are interchangeable; their memory goes back to the system never: the pool is as large as the most

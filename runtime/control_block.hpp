@@ -55,30 +55,33 @@ struct RefEntry {
 class RefTable {
  public:
   /// Throws std::bad_alloc.
-  void add(const RefEntry& entry) {
-    replied_.reserve(entries_.size() + 1);  // So that add_replied() needs no memory.
-    entries_.push_back(entry);
-  }
-  /// Entries whose monitor a message ended, to be withdrawn by the owner.
-  void add_replied(std::uint64_t number) noexcept { replied_.push_back(number); }
+  void add(const RefEntry& entry);
+  /// Entries whose monitor a message ended, to be withdrawn by the owner. Needs no memory.
+  void add_replied(std::uint64_t number) noexcept { lists_->replied.push_back(number); }
   /// Zero: there is none.
-  [[nodiscard]] std::uint64_t take_replied() noexcept {
-    if (replied_.empty()) return 0;
-    const std::uint64_t number = replied_.back();
-    replied_.pop_back();
-    return number;
-  }
+  [[nodiscard]] std::uint64_t take_replied() noexcept;
   [[nodiscard]] RefEntry* find(std::uint64_t number) noexcept;
   /// `entry` is one of ours, and of no use any more.
   void fell_out_of_use(const RefEntry& entry) noexcept;
+  /// The youngest entry, null when there is none; and its removal, when all are to go.
+  [[nodiscard]] RefEntry* youngest() noexcept { return lists_ == nullptr || lists_->entries.empty() ? nullptr : &lists_->entries.back(); }
+  void drop_youngest() noexcept { lists_->entries.pop_back(); }
   void clear() noexcept;
-  [[nodiscard]] const std::vector<RefEntry>& entries() const noexcept { return entries_; }
-  [[nodiscard]] std::vector<RefEntry>& entries() noexcept { return entries_; }
+  template <class Visit>
+  void for_each(Visit visit) const {
+    if (lists_ == nullptr) return;
+    for (const RefEntry& entry : lists_->entries) {
+      if (entry.in_use()) visit(entry);
+    }
+  }
 
  private:
-  std::vector<RefEntry> entries_;
-  std::vector<std::uint64_t> replied_;
-  std::size_t unused_ = 0;
+  struct Lists {
+    std::vector<RefEntry> entries;  // the last one is in use
+    std::vector<std::uint64_t> replied;
+    std::size_t unused = 0;
+  };
+  std::unique_ptr<Lists> lists_;  // made at the first entry; most processes have none
 };
 
 /// What few processes have. Made at need; guarded by the process's lock.
@@ -103,8 +106,8 @@ struct Extras {
 ///
 /// who touches what: the first line as said there; everything else the tenant itself, where nothing else is said.
 struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
-  // --- what senders read and write ---
-  std::atomic<std::uint64_t> generation{0};
+  // --- what senders read and write: one line ---
+  alignas(base::kCacheLine) std::atomic<std::uint64_t> generation{0};
   mailbox::Inbox inbox;
   std::atomic<std::uint64_t> room_used{0};  // bounded mailboxes: low 32 bits of the generation, then user messages waiting
   std::atomic<std::uint32_t> capacity{kUnbounded};
@@ -135,7 +138,6 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   Pid parent;
   ExitReason reason;              // fixed once life is past alive
   const BodyType* body_type = nullptr;
-  void* body = nullptr;           // in `body_space`, or on the heap
 
   // --- relations ---
   registry::HookList links;
@@ -146,16 +148,17 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
 
   scheduler::TimerNode wake_timer;  // of a receive's or another wait's deadline
   std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
-  std::atomic<int>* orphan_wait = nullptr;  // blocking.cpp
-  Envelope* pinned = nullptr;  // a shared queue: under a predicate just now, not to be evicted; guarded by lock
-  std::shared_ptr<JoinState> orphan_join;  // told, and still to be told that the stack is gone (blocking.cpp)
+  union {
+    Envelope* pinned = nullptr;     // a shared queue: under a predicate just now, not to be evicted; guarded by lock
+    std::atomic<int>* orphan_wait;  // after death: blocking.cpp
+  };
   bool orphan = false;                     // died with a blocking section under way
   bool told = false;                       // die_told() ran
   bool hibernated = false;                 // suspended without a stack: only a message wakes the next body
   bool replies_pending = false;  // some RefEntry is `replied`; guarded by lock
   Envelope kick;
   static constexpr std::size_t kBodyBytes = 48;
-  alignas(16) std::byte body_space[kBodyBytes];
+  alignas(16) std::byte body_space[kBodyBytes];  // the body, or a pointer to it on the heap if it is larger
 
   static constexpr std::uint32_t kUnbounded = UINT32_MAX;
 
@@ -167,6 +170,9 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   ControlBlock(const ControlBlock&) = delete;
   ControlBlock& operator=(const ControlBlock&) = delete;
 
+  /// Whether a body of that type lies in `body_space`.
+  [[nodiscard]] static bool is_small(const BodyType& type) noexcept { return type.bytes <= kBodyBytes && type.align <= 16; }
+  [[nodiscard]] void* body() noexcept { return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space); }
   [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
   /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
   [[nodiscard]] bool shares_queue() const noexcept {

@@ -161,6 +161,7 @@ class RuntimeCore final : public scheduler::Host {
   void die(ControlBlock& self) noexcept;
   /// Its last part, when all were told and the messages are gone.
   void die_told(ControlBlock& self) noexcept;
+  [[nodiscard]] static std::unique_ptr<Extras> take_extras(ControlBlock& self) noexcept;
   void end_in_terminate(ControlBlock& self) noexcept;
   void give_back(ControlBlock& self) noexcept;
   /// Parks a process whose stack is unwound until a message comes. False: it is doomed.

@@ -75,7 +75,7 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
     self.held_stack.store(self.stack, std::memory_order_release);
     bool hibernates = false;
     try {
-      self.body_type->run(self.body);
+      self.body_type->run(self.body());
       // A body that swallowed the unwinding and returned ends with the reason fixed before (CPP-1).
       fix_reason(self, ExitReason::normal);
     } catch (const ProcessUnwind&) {
@@ -136,7 +136,7 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
   if (self.told) {
     // An orphan, for which everything but this was done when it was killed (BLK-6); or one whose last steps met std::terminate.
     const bool was_orphan = self.orphan;
-    if (const std::shared_ptr<JoinState> join = std::move(self.orphan_join)) complete_gone(*join);
+    if (const std::unique_ptr<Extras> extras = take_extras(self); extras != nullptr && extras->join != nullptr) complete_gone(*extras->join);
     give_back(self);
     if (was_orphan) orphan_gone();
     one_less();
@@ -173,11 +173,7 @@ void RuntimeCore::die(ControlBlock& self) noexcept {
 }
 
 void RuntimeCore::die_told(ControlBlock& self) noexcept {
-  std::unique_ptr<Extras> extras;
-  {
-    const std::lock_guard<base::SpinLock> hold(self.lock);
-    extras = std::move(self.extras);
-  }
+  std::unique_ptr<Extras> extras = take_extras(self);
   self.told = true;
   const ExitReason reason = std::exchange(self.reason, ExitReason::normal);
   if (extras != nullptr) {
@@ -185,8 +181,17 @@ void RuntimeCore::die_told(ControlBlock& self) noexcept {
   }
   count(&Counters::finished);
   if (extras == nullptr || extras->join == nullptr) return;
-  if (self.orphan) self.orphan_join = extras->join;
   complete_join(*extras->join, reason, !self.orphan);  // 10
+  if (self.orphan) {
+    // Its stack is to be told of yet: finish() does that.
+    const std::lock_guard<base::SpinLock> hold(self.lock);
+    self.extras = std::move(extras);
+  }
+}
+
+std::unique_ptr<Extras> RuntimeCore::take_extras(ControlBlock& self) noexcept {
+  const std::lock_guard<base::SpinLock> hold(self.lock);
+  return std::move(self.extras);
 }
 
 namespace {

@@ -59,9 +59,9 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   for (registry::Hook* hook = block->monitored_by.front(); hook != nullptr; hook = block->monitored_by.after(*hook)) {
     made.monitored_by.push_back(RefAccess::owner(monitor_of(*hook).down.ref));
   }
-  for (const RefEntry& entry : block->refs.entries()) {
+  block->refs.for_each([&](const RefEntry& entry) {
     if (entry.record != nullptr && !entry.replied) made.monitors.push_back(entry.record->down.ref);
-  }
+  });
   made.mailbox_depth = block->inbox.count() + block->saved.size();
   made.shed = block->shed.load(std::memory_order_relaxed);
   made.trap_exit = block->trap_exit.load(std::memory_order_relaxed);

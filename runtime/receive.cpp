@@ -8,38 +8,55 @@ namespace weft::detail {
 
 // --- references ------------------------------------------------------------------------------------------------------------------
 
+void RefTable::add(const RefEntry& entry) {
+  if (lists_ == nullptr) lists_ = std::make_unique<Lists>();
+  // Room for each entry to be replied to, so that add_replied() needs none.
+  if (lists_->replied.capacity() <= lists_->entries.size()) lists_->replied.reserve(std::max<std::size_t>(4, 2 * lists_->entries.size()));
+  lists_->entries.push_back(entry);
+}
+
+std::uint64_t RefTable::take_replied() noexcept {
+  if (lists_ == nullptr || lists_->replied.empty()) return 0;
+  const std::uint64_t number = lists_->replied.back();
+  lists_->replied.pop_back();
+  return number;
+}
+
 RefEntry* RefTable::find(std::uint64_t number) noexcept {
-  if (!entries_.empty() && entries_.back().number == number) return &entries_.back();  // The one of a call under way.
-  const auto at = std::lower_bound(entries_.begin(), entries_.end(), number,
-                                   [](const RefEntry& entry, std::uint64_t n) { return entry.number < n; });
-  return at != entries_.end() && at->number == number && at->in_use() ? &*at : nullptr;
+  if (lists_ == nullptr || lists_->entries.empty()) return nullptr;
+  std::vector<RefEntry>& entries = lists_->entries;
+  if (entries.back().number == number) return &entries.back();  // The one of a call under way.
+  const auto at =
+      std::lower_bound(entries.begin(), entries.end(), number, [](const RefEntry& entry, std::uint64_t n) { return entry.number < n; });
+  return at != entries.end() && at->number == number && at->in_use() ? &*at : nullptr;
 }
 
 void RefTable::fell_out_of_use(const RefEntry& entry) noexcept {
-  if (&entry == &entries_.back()) {
-    entries_.pop_back();
-    while (!entries_.empty() && !entries_.back().in_use()) {
-      entries_.pop_back();
-      --unused_;
+  std::vector<RefEntry>& entries = lists_->entries;
+  if (&entry == &entries.back()) {
+    entries.pop_back();
+    while (!entries.empty() && !entries.back().in_use()) {
+      entries.pop_back();
+      --lists_->unused;
     }
     return;
   }
   // Removal from the middle leaves a hole; half holes are squeezed out, so that a storm of DOWNs costs each a constant.
-  if (++unused_ > 16 && unused_ > entries_.size() / 2) {
-    std::erase_if(entries_, [](const RefEntry& one) { return !one.in_use(); });
-    unused_ = 0;
+  if (++lists_->unused > 16 && lists_->unused > entries.size() / 2) {
+    std::erase_if(entries, [](const RefEntry& one) { return !one.in_use(); });
+    lists_->unused = 0;
   }
 }
 
 void RefTable::clear() noexcept {
-  unused_ = 0;
-  replied_.clear();
   constexpr std::size_t kKept = 16;
-  if (entries_.capacity() > kKept) {
-    std::vector<RefEntry>().swap(entries_);
-    std::vector<std::uint64_t>().swap(replied_);
+  if (lists_ == nullptr) return;
+  if (lists_->entries.capacity() > kKept) {
+    lists_.reset();
   } else {
-    entries_.clear();
+    lists_->entries.clear();
+    lists_->replied.clear();
+    lists_->unused = 0;
   }
 }
 

@@ -362,18 +362,17 @@ void RuntimeCore::withdraw_monitors(ControlBlock& self) noexcept {
     std::uint64_t number = 0;
     {
       const Hold hold(self.lock);
-      const std::vector<RefEntry>& entries = self.refs.entries();
-      if (entries.empty()) break;
-      number = entries.back().number;
-      if (!entries.back().in_use() || entries.back().record == nullptr) {
-        self.refs.entries().pop_back();
+      const RefEntry* entry = self.refs.youngest();
+      if (entry == nullptr) break;
+      number = entry->number;
+      if (entry->record == nullptr) {
+        self.refs.drop_youngest();
         continue;
       }
     }
     (void)withdraw(self, number);
     const Hold hold(self.lock);
-    RefEntry* left = self.refs.find(number);
-    if (left != nullptr) self.refs.entries().pop_back();
+    if (self.refs.find(number) != nullptr) self.refs.drop_youngest();  // Its alias alone was left.
   }
   const Hold hold(self.lock);
   self.refs.clear();

@@ -28,23 +28,25 @@ void check_process_name(std::string_view what, std::string_view name) {
 
 void drop_body(ControlBlock& block) noexcept {
   if (block.body_type == nullptr) return;
+  void* const body = block.body();
   const BodyType& type = *std::exchange(block.body_type, nullptr);
-  type.destroy(block.body);
-  if (block.body != block.body_space) ::operator delete(block.body, std::align_val_t(type.align));
-  block.body = nullptr;
+  type.destroy(body);
+  if (!ControlBlock::is_small(type)) ::operator delete(body, std::align_val_t(type.align));
 }
 
 void place_body(ControlBlock& block, const BodyType& type, void* body) {
-  void* space = block.body_space;
-  const bool inside = type.bytes <= ControlBlock::kBodyBytes && type.align <= 16;
-  if (!inside) space = ::operator new(type.bytes, std::align_val_t(type.align));
-  try {
-    type.move(space, body);
-  } catch (...) {
-    if (!inside) ::operator delete(space, std::align_val_t(type.align));
-    throw;
+  if (ControlBlock::is_small(type)) {
+    type.move(block.body_space, body);
+  } else {
+    void* const space = ::operator new(type.bytes, std::align_val_t(type.align));
+    try {
+      type.move(space, body);
+    } catch (...) {
+      ::operator delete(space, std::align_val_t(type.align));
+      throw;
+    }
+    ::new (static_cast<void*>(block.body_space)) void*(space);
   }
-  block.body = space;
   block.body_type = &type;
 }
 

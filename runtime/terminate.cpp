@@ -1,5 +1,6 @@
 #include "runtime/terminate.hpp"
 
+#include <cxxabi.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -175,6 +176,8 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
   } catch (...) {
     fix_reason(self, ExitReason::killed);
   }
+  // The exceptions this stack was handling end with it.
+  while (scheduler::thread_exception_state()->caught != nullptr) abi::__cxa_end_catch();
   finish(self);
 }
 
