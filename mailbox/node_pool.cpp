@@ -4,18 +4,18 @@
 // N1  A magazine is touched by its own thread only; a batch in the depot by the holder of the depot's lock only.
 // N2  Nodes of one size class are interchangeable; their memory goes back to the system never: the pool is as large as the most
 //     messages that were ever in flight. It belongs to no runtime, so that a Message may outlive the one it came through.
+#include <cxxabi.h>
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <cxxabi.h>
 #include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include <weft/message.hpp>
 #include "mailbox/base/assert.hpp"
 #include "mailbox/base/sanitizer.hpp"
 #include "mailbox/base/spin_lock.hpp"
-#include <weft/message.hpp>
 
 namespace weft::detail {
 namespace {

@@ -2,8 +2,6 @@
 
 namespace weft {
 
-std::string Pid::to_string() const {
-  return "<0." + std::to_string(index()) + "." + std::to_string(generation()) + ">";
-}
+std::string Pid::to_string() const { return "<0." + std::to_string(index()) + "." + std::to_string(generation()) + ">"; }
 
 }  // namespace weft

@@ -15,7 +15,7 @@ struct Job final : scheduler::BlockingJob {
   enum State : int { kRunning, kOrphan, kDone };
   std::atomic<int> state{kRunning};
   BlockingWork* work = nullptr;  // the process's, which does not leave before kDone
-  std::shared_ptr<Job> itself;  // until the pool thread is through
+  std::shared_ptr<Job> itself;   // until the pool thread is through
   BlockingSection section;
 };
 
@@ -58,7 +58,8 @@ void run_blocking(const std::shared_ptr<BlockingWork>& work) {
   job->itself = job;
   job->section = {&core, &self, self.pid};
   switch (core.scheduler.blocking().submit(*job)) {
-    case scheduler::BlockingPool::Submit::accepted: break;
+    case scheduler::BlockingPool::Submit::accepted:
+      break;
     case scheduler::BlockingPool::Submit::no_thread:
       job->itself.reset();
       throw LimitExceeded("blocking(): the system gives no thread for the pool");

@@ -18,8 +18,12 @@ PendingCall begin_call(const Destination& to) {
   Pid target;
   std::string name;
   switch (to.kind()) {
-    case Destination::Kind::pid: target = to.pid(); break;
-    case Destination::Kind::alias: target = RefAccess::owner(to.alias()); break;
+    case Destination::Kind::pid:
+      target = to.pid();
+      break;
+    case Destination::Kind::alias:
+      target = RefAccess::owner(to.alias());
+      break;
     case Destination::Kind::name: {
       const std::optional<Pid> found = core.whereis(to.name());
       if (!found) throw CallFailed("call to \"" + to.name() + "\": no process has that name", ExitReason::noproc);
@@ -118,8 +122,8 @@ void call_timed_out(const PendingCall& call, Duration timeout) {
 }
 
 void wrong_reply(const PendingCall& call, const MessageType& expected, const MessageType& got) {
-  const std::string text =
-      "call to " + call_destination(call) + ": replied with " + std::string(type_name(got)) + ", expected " + std::string(type_name(expected));
+  const std::string text = "call to " + call_destination(call) + ": replied with " + std::string(type_name(got)) + ", expected " +
+                           std::string(type_name(expected));
   throw CallFailed(text, ExitReason::error("weft::CallFailed", text));
 }
 

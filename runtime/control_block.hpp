@@ -28,7 +28,7 @@ struct MonitorRecord;
 
 /// Where a process stands in its life (LIF-2). Written under the process's lock.
 enum class Life : std::uint8_t {
-  dead,     // no tenant
+  dead,  // no tenant
   alive,
   doomed,   // a terminating signal was received: the reason is fixed, the body has not met it yet
   exiting,  // the stack unwinds, or the exit sequence runs
@@ -47,7 +47,7 @@ struct RefEntry {
   AliasMode mode = AliasMode::explicit_unalias;
   bool alias_active = false;
   bool for_call = false;  // of a call: only its reply comes through the alias
-  bool replied = false;  // a message ended it: the owner withdraws the monitor when it next looks (RuntimeCore::withdraw_replied)
+  bool replied = false;   // a message ended it: the owner withdraws the monitor when it next looks (RuntimeCore::withdraw_replied)
   [[nodiscard]] bool in_use() const noexcept { return record != nullptr || alias_active || replied; }
 };
 
@@ -114,11 +114,11 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::atomic<Overflow> overflow{Overflow::shed_newest};
   std::atomic<Life> life{Life::dead};
   std::atomic<bool> has_mailbox{true};
-  std::atomic<bool> room_wanted{false};                       // somebody waits in extras->room_waiters
+  std::atomic<bool> room_wanted{false};  // somebody waits in extras->room_waiters
   base::SpinLock lock;
   bool kick_pending = false;
   std::atomic<bool> trap_exit{false};
-  std::atomic<bool> started{false};                           // the body began
+  std::atomic<bool> started{false};  // the body began
 
   std::uint32_t slot_index = 0;  // constant
   ControlBlock* next_free = nullptr;
@@ -126,35 +126,35 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
 
   // --- the tenant's own ---
   mailbox::SaveQueue saved;
-  std::uint32_t budget = 0;       // runtime calls until the slice ends
-  std::uint16_t no_suspend = 0;   // inside a predicate or a message's destructor (CPP-7)
-  std::uint8_t doomed_slices = 0; // slices ended by sends since the doom (send.cpp)
-  bool unwound = false;           // ProcessUnwind was thrown at least once
+  std::uint32_t budget = 0;        // runtime calls until the slice ends
+  std::uint16_t no_suspend = 0;    // inside a predicate or a message's destructor (CPP-7)
+  std::uint8_t doomed_slices = 0;  // slices ended by sends since the doom (send.cpp)
+  bool unwound = false;            // ProcessUnwind was thrown at least once
   std::atomic<Waiting> waiting{Waiting::nothing};
-  std::uint64_t last_child = 0;   // PID-3
-  std::atomic<std::uint64_t> reductions{0};  // for observers
+  std::uint64_t last_child = 0;                              // PID-3
+  std::atomic<std::uint64_t> reductions{0};                  // for observers
   std::atomic<const scheduler::Stack*> held_stack{nullptr};  // for observers
-  Pid pid;                        // the tenant's, also after its death
+  Pid pid;                                                   // the tenant's, also after its death
   Pid parent;
-  ExitReason reason;              // fixed once life is past alive
+  ExitReason reason;  // fixed once life is past alive
   const BodyType* body_type = nullptr;
 
   // --- relations ---
   registry::HookList links;
   registry::HookList monitored_by;
-  registry::HookList timers;      // whose destination this process is
+  registry::HookList timers;  // whose destination this process is
   RefTable refs;
   std::unique_ptr<Extras> extras;
 
-  scheduler::TimerNode wake_timer;  // of a receive's or another wait's deadline
+  scheduler::TimerNode wake_timer;                 // of a receive's or another wait's deadline
   std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
   union {
     Envelope* pinned = nullptr;     // a shared queue: under a predicate just now, not to be evicted; guarded by lock
     std::atomic<int>* orphan_wait;  // after death: blocking.cpp
   };
-  bool orphan = false;                     // died with a blocking section under way
-  bool told = false;                       // die_told() ran
-  bool hibernated = false;                 // suspended without a stack: only a message wakes the next body
+  bool orphan = false;           // died with a blocking section under way
+  bool told = false;             // die_told() ran
+  bool hibernated = false;       // suspended without a stack: only a message wakes the next body
   bool replies_pending = false;  // some RefEntry is `replied`; guarded by lock
   Envelope kick;
   static constexpr std::size_t kBodyBytes = 48;
@@ -172,7 +172,9 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
 
   /// Whether a body of that type lies in `body_space`.
   [[nodiscard]] static bool is_small(const BodyType& type) noexcept { return type.bytes <= kBodyBytes && type.align <= 16; }
-  [[nodiscard]] void* body() noexcept { return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space); }
+  [[nodiscard]] void* body() noexcept {
+    return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space);
+  }
   [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
   /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
   [[nodiscard]] bool shares_queue() const noexcept {

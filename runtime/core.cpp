@@ -16,10 +16,18 @@ scheduler::SchedulerOptions scheduler_options(const RuntimeOptions& options) {
   made.blocking_threads = options.blocking_threads;
   made.watchdog_ns = options.watchdog.count();
   switch (options.stack_guard) {
-    case StackGuard::automatic: made.guard = scheduler::GuardMode::automatic; break;
-    case StackGuard::markers: made.guard = scheduler::GuardMode::guard_markers; break;
-    case StackGuard::mprotect: made.guard = scheduler::GuardMode::mprotect; break;
-    case StackGuard::canary: made.guard = scheduler::GuardMode::canary; break;
+    case StackGuard::automatic:
+      made.guard = scheduler::GuardMode::automatic;
+      break;
+    case StackGuard::markers:
+      made.guard = scheduler::GuardMode::guard_markers;
+      break;
+    case StackGuard::mprotect:
+      made.guard = scheduler::GuardMode::mprotect;
+      break;
+    case StackGuard::canary:
+      made.guard = scheduler::GuardMode::canary;
+      break;
   }
   return made;
 }
@@ -72,7 +80,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions wanted)
       outside_timer_slots_(timers),
       started_ns_(scheduler::Scheduler::steady_ns()) {
   contain_terminate();
-  no_suspend_counter = [] () noexcept -> std::uint16_t* {
+  no_suspend_counter = []() noexcept -> std::uint16_t* {
     ControlBlock* self = current_process();
     return self == nullptr ? nullptr : &self->no_suspend;
   };
@@ -126,7 +134,7 @@ WorkerLocal* RuntimeCore::worker_local() noexcept {
   return static_cast<WorkerLocal*>(worker->host_local.get());
 }
 
-void RuntimeCore::count(std::atomic<std::uint64_t> Counters::* counter, std::uint64_t n) noexcept {
+void RuntimeCore::count(std::atomic<std::uint64_t> Counters::*counter, std::uint64_t n) noexcept {
   if (WorkerLocal* local = worker_local()) {
     std::atomic<std::uint64_t>& mine = local->counters.*counter;
     // release: who sees the last process finished (live()) sees what it did.
@@ -136,7 +144,7 @@ void RuntimeCore::count(std::atomic<std::uint64_t> Counters::* counter, std::uin
   }
 }
 
-std::uint64_t RuntimeCore::total(std::atomic<std::uint64_t> Counters::* counter) const noexcept {
+std::uint64_t RuntimeCore::total(std::atomic<std::uint64_t> Counters::*counter) const noexcept {
   std::uint64_t sum = (outside_.*counter).load(std::memory_order_acquire);
   auto& workers = const_cast<scheduler::Scheduler&>(scheduler);
   for (unsigned i = 0; i < workers.worker_count(); ++i) {
@@ -201,7 +209,8 @@ namespace {
 
 ControlBlock& process_here(const char* call) {
   ControlBlock& self = process_here_even_exiting(call);
-  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] refuse_exiting(self, call);
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
+    refuse_exiting(self, call);
   if (self.no_suspend != 0) [[unlikely]] {
     throw BadArgument(std::string(call) + "() called inside a predicate or a message's destructor of process " + self.pid.to_string() +
                       ": nothing may suspend there");
@@ -211,7 +220,8 @@ ControlBlock& process_here(const char* call) {
 }
 
 void meet_doom(ControlBlock& self) {
-  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] refuse_exiting(self, "a waiting call");
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
+    refuse_exiting(self, "a waiting call");
 }
 
 void checkpoint(ControlBlock& self) {
@@ -249,9 +259,13 @@ bool RuntimeCore::kick_locked(ControlBlock& block) noexcept {
   block.kick_pending = true;
   block.kick.stamp = block.generation.load(std::memory_order_relaxed);
   switch (block.inbox.push(block.kick)) {
-    case mailbox::Inbox::Push::woke: return true;
-    case mailbox::Inbox::Push::queued: return false;
-    case mailbox::Inbox::Push::closed: block.kick_pending = false; return false;
+    case mailbox::Inbox::Push::woke:
+      return true;
+    case mailbox::Inbox::Push::queued:
+      return false;
+    case mailbox::Inbox::Push::closed:
+      block.kick_pending = false;
+      return false;
   }
   return false;
 }
@@ -316,8 +330,8 @@ void RuntimeCore::holds_worker(scheduler::Fiber* fiber, unsigned worker, std::in
       who = Pid::from_parts(block.slot_index, block.generation.load(std::memory_order_relaxed)).to_string();
       if (block.extras && !block.extras->label.empty()) who += " (" + block.extras->label + ")";
     }
-    log(LogLevel::warn, "process " + who + " has held worker " + std::to_string(worker) + " for " +
-                            std::to_string(held_ns / 1'000'000) + " ms without calling the runtime");
+    log(LogLevel::warn, "process " + who + " has held worker " + std::to_string(worker) + " for " + std::to_string(held_ns / 1'000'000) +
+                            " ms without calling the runtime");
   } catch (const std::bad_alloc&) {
     // A report is not worth more than that.
   }

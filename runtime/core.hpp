@@ -80,9 +80,12 @@ struct TimerRecord {
   registry::Hook hook;  // on the list of the process it sends to, where that is known: a pid, or the owner of an alias
   [[nodiscard]] Pid target() const noexcept {
     switch (destination.kind()) {
-      case Destination::Kind::pid: return destination.pid();
-      case Destination::Kind::alias: return RefAccess::owner(destination.alias());
-      case Destination::Kind::name: break;
+      case Destination::Kind::pid:
+        return destination.pid();
+      case Destination::Kind::alias:
+        return RefAccess::owner(destination.alias());
+      case Destination::Kind::name:
+        break;
     }
     return Pid{};
   }
@@ -295,8 +298,8 @@ class RuntimeCore final : public scheduler::Host {
   void holds_worker(scheduler::Fiber* fiber, unsigned worker, std::int64_t held_ns) noexcept override;
 
   /// Adds `n` to a counter of the calling worker, or of all other threads together.
-  void count(std::atomic<std::uint64_t> Counters::* counter, std::uint64_t n = 1) noexcept;
-  [[nodiscard]] std::uint64_t total(std::atomic<std::uint64_t> Counters::* counter) const noexcept;
+  void count(std::atomic<std::uint64_t> Counters::*counter, std::uint64_t n = 1) noexcept;
+  [[nodiscard]] std::uint64_t total(std::atomic<std::uint64_t> Counters::*counter) const noexcept;
   [[nodiscard]] WorkerLocal* worker_local() noexcept;
 
   Runtime* face = nullptr;
@@ -326,8 +329,8 @@ class RuntimeCore final : public scheduler::Host {
 
   Quota process_quota_;
   Quota timer_quota_;
-  Counters outside_;                // threads that are no workers
-  base::SpinLock outside_lock_;     // guards the two caches
+  Counters outside_;             // threads that are no workers
+  base::SpinLock outside_lock_;  // guards the two caches
   registry::SlotCache<ControlBlock> outside_slots_;
   registry::SlotCache<TimerRecord> outside_timer_slots_;
   std::uint64_t outside_last_child_ = 0;  // PID-3 for plain threads, under outside_lock_

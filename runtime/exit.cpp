@@ -123,10 +123,10 @@ bool RuntimeCore::has_messages(ControlBlock& self) noexcept {
 void RuntimeCore::refuse(scheduler::Fiber& fiber) noexcept {
   auto& self = static_cast<ControlBlock&>(fiber);
   fix_reason(self, reason_or_out_of_memory([&] {
-               return ExitReason::error("weft::LimitExceeded",
-                                        "no stack of " + std::to_string(self.wanted_stack_bytes) + " bytes for process " +
-                                            self.pid.to_string() + ": the limit of " + std::to_string(options.max_stacks) +
-                                            " stacks is reached, or memory is exhausted");
+               return ExitReason::error("weft::LimitExceeded", "no stack of " + std::to_string(self.wanted_stack_bytes) +
+                                                                   " bytes for process " + self.pid.to_string() + ": the limit of " +
+                                                                   std::to_string(options.max_stacks) +
+                                                                   " stacks is reached, or memory is exhausted");
              }));
   finish(self);
 }
@@ -136,7 +136,8 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
   if (self.told) {
     // An orphan, for which everything but this was done when it was killed (BLK-6); or one whose last steps met std::terminate.
     const bool was_orphan = self.orphan;
-    if (const std::unique_ptr<Extras> extras = take_extras(self); extras != nullptr && extras->join != nullptr) complete_gone(*extras->join);
+    if (const std::unique_ptr<Extras> extras = take_extras(self); extras != nullptr && extras->join != nullptr)
+      complete_gone(*extras->join);
     give_back(self);
     if (was_orphan) orphan_gone();
     one_less();
@@ -151,7 +152,7 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
 
 // The numbers are those of LIF-5.
 void RuntimeCore::die(ControlBlock& self) noexcept {
-  cancel_timers_of(self);   // 3
+  cancel_timers_of(self);  // 3
   release_groups(self);    // 4
   release_names(self);     // 5
   // Of step 8, here already: while the inbox is open, a Down that is on its way has its place there, and its record stays ours.

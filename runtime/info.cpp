@@ -13,27 +13,42 @@ using Hold = std::lock_guard<base::SpinLock>;
 
 const char* text_of(Waiting waiting) noexcept {
   switch (waiting) {
-    case Waiting::nothing: return "";
-    case Waiting::message: return "message";
-    case Waiting::sleep: return "sleep";
-    case Waiting::call: return "call";
-    case Waiting::join: return "join";
-    case Waiting::blocking: return "blocking";
-    case Waiting::descriptor: return "descriptor";
-    case Waiting::room: return "room";
-    case Waiting::stream: return "stream";
-    case Waiting::hibernated: return "message (hibernated)";
+    case Waiting::nothing:
+      return "";
+    case Waiting::message:
+      return "message";
+    case Waiting::sleep:
+      return "sleep";
+    case Waiting::call:
+      return "call";
+    case Waiting::join:
+      return "join";
+    case Waiting::blocking:
+      return "blocking";
+    case Waiting::descriptor:
+      return "descriptor";
+    case Waiting::room:
+      return "room";
+    case Waiting::stream:
+      return "stream";
+    case Waiting::hibernated:
+      return "message (hibernated)";
   }
   return "";
 }
 
 const char* text_of(ProcessStatus status) noexcept {
   switch (status) {
-    case ProcessStatus::starting: return "starting";
-    case ProcessStatus::runnable: return "runnable";
-    case ProcessStatus::running: return "running";
-    case ProcessStatus::waiting: return "waiting";
-    case ProcessStatus::exiting: return "exiting";
+    case ProcessStatus::starting:
+      return "starting";
+    case ProcessStatus::runnable:
+      return "runnable";
+    case ProcessStatus::running:
+      return "running";
+    case ProcessStatus::waiting:
+      return "waiting";
+    case ProcessStatus::exiting:
+      return "exiting";
   }
   return "";
 }

@@ -96,7 +96,7 @@ bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexc
     RefEntry* entry = block.refs.find(RefAccess::number(reinterpret_cast<MonitorRecord&>(envelope).down.ref));
     if (entry == nullptr || entry->record == nullptr || entry->replied) {
       if (entry != nullptr && entry->replied) entry->record = nullptr;  // Ended by its reply; the record is this envelope.
-      return false;  // MON-6: no DOWN after demonitor.
+      return false;                                                     // MON-6: no DOWN after demonitor.
     }
     entry->record = nullptr;
     if (entry->mode == AliasMode::demonitor || entry->mode == AliasMode::reply_demonitor) entry->alias_active = false;
@@ -227,9 +227,7 @@ Envelope* Reception::next() {
     {
       if (shared_) self_.lock.lock();
       // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
-      Envelope* candidate = at_ != nullptr       ? at_->next
-                            : looked_at_ == 0 ? self_.saved.front()
-                                              : self_.saved.first_after(looked_at_);
+      Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_.saved.front() : self_.saved.first_after(looked_at_);
       while (candidate != nullptr && candidate->kind == EnvelopeKind::reply) candidate = candidate->next;
       if (candidate != nullptr) {
         at_ = candidate;
@@ -296,7 +294,8 @@ Message receive_any() {
 }
 
 std::optional<Message> receive_any_for(Duration d) {
-  return receive([](Message message) { return std::optional<Message>(std::move(message)); }, after(d, [] { return std::optional<Message>(); }));
+  return receive([](Message message) { return std::optional<Message>(std::move(message)); },
+                 after(d, [] { return std::optional<Message>(); }));
 }
 
 }  // namespace weft

@@ -75,7 +75,8 @@ SendResult RuntimeCore::post(Pid to, Envelope* envelope, std::string_view name) 
       dead_letter(DeadLetterReason::no_process, to, name, *envelope);
       return SendResult::no_process;
     }
-    if (block->bounded()) [[unlikely]] return post_bounded(*block, to, envelope, name);
+    if (block->bounded()) [[unlikely]]
+      return post_bounded(*block, to, envelope, name);
   }
   return push_message(*block, to, envelope, name);
 }
@@ -123,9 +124,13 @@ SendResult RuntimeCore::post_bounded(ControlBlock& block, Pid to, Envelope* enve
 SendResult RuntimeCore::push_message(ControlBlock& block, Pid to, Envelope* envelope, std::string_view name) noexcept {
   count(&Counters::messages);
   switch (block.inbox.push(*envelope)) {
-    case mailbox::Inbox::Push::queued: return SendResult::queued;
-    case mailbox::Inbox::Push::woke: scheduler.ready(block); return SendResult::queued;
-    case mailbox::Inbox::Push::closed: break;
+    case mailbox::Inbox::Push::queued:
+      return SendResult::queued;
+    case mailbox::Inbox::Push::woke:
+      scheduler.ready(block);
+      return SendResult::queued;
+    case mailbox::Inbox::Push::closed:
+      break;
   }
   dead_letter(DeadLetterReason::no_process, to, name, *envelope);
   return SendResult::no_process;
@@ -134,8 +139,9 @@ SendResult RuntimeCore::push_message(ControlBlock& block, Pid to, Envelope* enve
 void RuntimeCore::overflow_ends(ControlBlock& block, Pid to) noexcept {
   bool wake = false;
   try {
-    const ExitReason reason = ExitReason::error("weft::LimitExceeded", "the mailbox of process " + to.to_string() + " is full: " +
-                                                                           std::to_string(block.capacity.load()) + " messages");
+    const ExitReason reason =
+        ExitReason::error("weft::LimitExceeded",
+                          "the mailbox of process " + to.to_string() + " is full: " + std::to_string(block.capacity.load()) + " messages");
     const std::lock_guard<base::SpinLock> hold(block.lock);
     if (is_tenant(block, to)) wake = doom(block, reason);
   } catch (const std::bad_alloc&) {
@@ -161,9 +167,12 @@ SendResult RuntimeCore::post_to_alias(const Alias& alias, Envelope* envelope) no
 
 SendResult RuntimeCore::post_to(const Destination& destination, Envelope* envelope) noexcept {
   switch (destination.kind()) {
-    case Destination::Kind::pid: return post(destination.pid(), envelope);
-    case Destination::Kind::name: return post_by_name(destination.name(), envelope);
-    case Destination::Kind::alias: return post_to_alias(destination.alias(), envelope);
+    case Destination::Kind::pid:
+      return post(destination.pid(), envelope);
+    case Destination::Kind::name:
+      return post_by_name(destination.name(), envelope);
+    case Destination::Kind::alias:
+      return post_to_alias(destination.alias(), envelope);
   }
   return SendResult::no_process;
 }
@@ -173,9 +182,13 @@ bool RuntimeCore::push_signal(Pid to, Envelope& envelope) noexcept {
   if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation()) return false;
   envelope.stamp = to.generation();
   switch (block->inbox.push(envelope)) {
-    case mailbox::Inbox::Push::queued: return true;
-    case mailbox::Inbox::Push::woke: scheduler.ready(*block); return true;
-    case mailbox::Inbox::Push::closed: return false;
+    case mailbox::Inbox::Push::queued:
+      return true;
+    case mailbox::Inbox::Push::woke:
+      scheduler.ready(*block);
+      return true;
+    case mailbox::Inbox::Push::closed:
+      return false;
   }
   return false;
 }
@@ -228,7 +241,8 @@ RuntimeCore* sending_core(RuntimeCore* core, const char* call) {
       self->reductions.store(self->reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
       if (self->no_suspend == 0) scheduler::Worker::end_slice(*self);
     }
-    if (self->life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] return doomed_sender(*self, core, slice_ended);
+    if (self->life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
+      return doomed_sender(*self, core, slice_ended);
     return core;
   }
   if (BlockingSection* section = blocking_section()) {
@@ -325,9 +339,12 @@ SendResult send(std::string_view name, Message message) { return detail::post(nu
 
 std::string Destination::to_string() const {
   switch (kind_) {
-    case Kind::pid: return pid_.to_string();
-    case Kind::name: return "\"" + name_ + "\"";
-    case Kind::alias: return "an alias of " + detail::RefAccess::owner(alias_).to_string();
+    case Kind::pid:
+      return pid_.to_string();
+    case Kind::name:
+      return "\"" + name_ + "\"";
+    case Kind::alias:
+      return "an alias of " + detail::RefAccess::owner(alias_).to_string();
   }
   return {};
 }

@@ -11,7 +11,8 @@ using Hold = std::lock_guard<base::SpinLock>;
 template <class Record>
 const MessageType& record_type() {
   // Memory for the whole record; its type is set to the payload's after.
-  static const MessageType type{.hash = 0, .info = &typeid(Record), .destroy = nullptr, .offset = 0, .bytes = sizeof(Record), .align = alignof(Record)};
+  static const MessageType type{
+      .hash = 0, .info = &typeid(Record), .destroy = nullptr, .offset = 0, .bytes = sizeof(Record), .align = alignof(Record)};
   return type;
 }
 
@@ -87,9 +88,14 @@ void RuntimeCore::exit_signal(Pid from, Pid to, const ExitReason& reason) {
       message->kind = EnvelopeKind::exit;
       message->stamp = to.generation();
       switch (block->inbox.push(*message)) {
-        case mailbox::Inbox::Push::woke: wake = true; [[fallthrough]];
-        case mailbox::Inbox::Push::queued: (void)message.release(); break;
-        case mailbox::Inbox::Push::closed: break;
+        case mailbox::Inbox::Push::woke:
+          wake = true;
+          [[fallthrough]];
+        case mailbox::Inbox::Push::queued:
+          (void)message.release();
+          break;
+        case mailbox::Inbox::Push::closed:
+          break;
       }
     } else if (!reason.is_normal() || from == to) {
       wake = doom(*block, reason);
@@ -138,8 +144,11 @@ void RuntimeCore::link(ControlBlock& self, Pid to) {
       // Exiting, but still in the table: `noproc` follows as an exit signal (LNK-3).
       record->exit = Exit{to, ExitReason::noproc};
       switch (link_exit(self, ExitReason::noproc)) {
-        case Told::nothing: break;
-        case Told::wake: wake = true; break;
+        case Told::nothing:
+          break;
+        case Told::wake:
+          wake = true;
+          break;
         case Told::message:
           record->envelope.stamp = self.pid.generation();
           if (self.inbox.push(record->envelope) != mailbox::Inbox::Push::closed) record = nullptr;
@@ -206,9 +215,14 @@ void RuntimeCore::tell_links(ControlBlock& self) noexcept {
         record->exit = Exit{self.pid, self.reason};
         record->envelope.stamp = peer.generation();
         switch (other.inbox.push(record->envelope)) {
-          case mailbox::Inbox::Push::woke: wake = true; [[fallthrough]];
-          case mailbox::Inbox::Push::queued: record = nullptr; break;
-          case mailbox::Inbox::Push::closed: break;
+          case mailbox::Inbox::Push::woke:
+            wake = true;
+            [[fallthrough]];
+          case mailbox::Inbox::Push::queued:
+            record = nullptr;
+            break;
+          case mailbox::Inbox::Push::closed:
+            break;
         }
       }
     }
@@ -331,7 +345,7 @@ bool RuntimeCore::withdraw(ControlBlock& self, std::uint64_t number) noexcept {
 
 bool RuntimeCore::demonitor(ControlBlock& self, const MonitorRef& ref, const DemonitorOptions& options) {
   if (RefAccess::owner(ref) != self.pid) return !options.info;  // MON-7
-  drain(self);  // So that a Down that is here already counts as received (MON-6).
+  drain(self);                                                  // So that a Down that is here already counts as received (MON-6).
   const bool found = withdraw(self, RefAccess::number(ref));
   bool flushed = false;
   // Not inside a predicate: the Down that is looked at there must stay where it is.

@@ -13,7 +13,9 @@ constexpr std::uint64_t kOrderedGenerations = std::uint64_t{1} << (Pid::kGenerat
 constexpr std::uint64_t kLastGeneration = (std::uint64_t{1} << Pid::kGenerationBits) - 1;
 
 scheduler::Urgency urgency_of(Priority priority) noexcept {
-  return priority == Priority::high ? scheduler::Urgency::high : priority == Priority::low ? scheduler::Urgency::low : scheduler::Urgency::normal;
+  return priority == Priority::high  ? scheduler::Urgency::high
+         : priority == Priority::low ? scheduler::Urgency::low
+                                     : scheduler::Urgency::normal;
 }
 
 }  // namespace

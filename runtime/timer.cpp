@@ -120,22 +120,30 @@ void RuntimeCore::fire_one(TimerRecord& record) noexcept {
     periodic = record.period_ns != 0 && !record.cancelled;
     original = record.message;
   }
-  Envelope* copy = nullptr;
   if (periodic) {
+    Envelope* copy = nullptr;
+    Destination to = Pid{};
     try {
+      to = record.destination;
       copy = record.clone(original);
     } catch (...) {
       // No memory for this one, or the copy threw: the next period tries again.
     }
-    if (copy != nullptr) post_to(record.destination, copy);
-    const Hold hold(record.lock);
-    if (!record.cancelled) {
-      // The next multiple of the period: what passed unserved is skipped.
-      const std::int64_t late = std::max<std::int64_t>(scheduler.now_ns() - record.deadline_ns, 0);
-      record.deadline_ns += (late / record.period_ns + 1) * record.period_ns;
-      record.wheel->add(record.node, record.deadline_ns);
-      return;
+    bool goes_on = false;
+    {
+      const Hold hold(record.lock);
+      goes_on = !record.cancelled;
+      if (goes_on) {
+        // The next multiple of the period: what passed unserved is skipped. Before the copy is sent, so that whoever receives it can
+        // cancel the timer; what was due until now has fired.
+        const std::int64_t late = std::max<std::int64_t>(scheduler.now_ns() - record.deadline_ns, 0);
+        record.deadline_ns += (late / record.period_ns + 1) * record.period_ns;
+        record.wheel->add(record.node, record.deadline_ns);
+      }
     }
+    if (copy != nullptr && goes_on) post_to(to, copy);
+    if (goes_on) return;
+    if (copy != nullptr) destroy_message(*copy);
   }
   Envelope* message = nullptr;
   bool cancelled = false;
@@ -164,9 +172,9 @@ std::optional<Duration> RuntimeCore::cancel_timer(const TimerRef& ref) noexcept 
     left = std::max<std::int64_t>(record->deadline_ns - scheduler.now_ns(), 0);
     if (!record->wheel->cancel(record->node)) {
       if (record->period_ns == 0) return std::nullopt;  // Its firing is under way.
-      record->cancelled = true;  // The firing under way is its last.
+      record->cancelled = true;                         // The firing under way will send nothing, and ends it.
       timer_ended();
-      return std::nullopt;
+      return Duration(left);
     }
     message = disarm(*record);
   }

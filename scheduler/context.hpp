@@ -1,9 +1,9 @@
 // The switch between stacks. The one file that knows the machine's registers and the sanitizers' fibers.
 #pragma once
 
+#include <cxxabi.h>
 #include <cstddef>
 #include <cstdint>
-#include <cxxabi.h>
 
 #include "mailbox/base/sanitizer.hpp"
 
@@ -90,9 +90,9 @@ inline void prepare(Execution& execution, void* top) noexcept {
 }
 
 #if defined(__AVX512F__)
-#define WEFT_CLOBBER_WIDE                                                                                                       \
-  , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", \
-      "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#define WEFT_CLOBBER_WIDE                                                                                                                  \
+  , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", \
+      "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
 #else
 #define WEFT_CLOBBER_WIDE
 #endif
@@ -130,9 +130,8 @@ inline void prepare(Execution& execution, void* top) noexcept {
       "addq $128, %%rsp\n\t"
       : "+D"(leave), "+S"(enter)
       :
-      : "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
-        "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
-        "cc" WEFT_CLOBBER_WIDE);
+      : "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+        "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc" WEFT_CLOBBER_WIDE);
 }
 
 /// First thing on the stack that was switched to.

@@ -20,9 +20,9 @@ enum class Urgency : std::uint8_t { low, normal, high };
 ///     from "nowhere" to a run queue won that right by one atomic operation of the layer above (Inbox, I2).
 /// F2  Its fields are touched by whoever holds it in that sense; a run queue hands them over. `urgency` and `run_next` too.
 struct Fiber : Execution {
-  Stack* stack = nullptr;        // null: not started, or hibernated; taken when a worker first runs it
-  Fiber* run_next = nullptr;     // a run queue's overflow chain
-  std::uint32_t wanted_stack_bytes = 0;  // 0 is the default class
+  Stack* stack = nullptr;                         // null: not started, or hibernated; taken when a worker first runs it
+  Fiber* run_next = nullptr;                      // a run queue's overflow chain
+  std::uint32_t wanted_stack_bytes = 0;           // 0 is the default class
   std::atomic<Urgency> urgency{Urgency::normal};  // written by its own process only
 };
 

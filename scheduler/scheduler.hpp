@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include <weft/clock.hpp>
 #include "scheduler/blocking_pool.hpp"
 #include "scheduler/fiber.hpp"
 #include "scheduler/idle_set.hpp"
@@ -16,7 +17,6 @@
 #include "scheduler/poller.hpp"
 #include "scheduler/stack_pool.hpp"
 #include "scheduler/worker.hpp"
-#include <weft/clock.hpp>
 
 namespace weft::scheduler {
 

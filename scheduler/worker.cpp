@@ -152,7 +152,8 @@ void Worker::run_from_idle(Fiber& fiber) noexcept {
 
 RunQueue<Fiber>& Worker::queue_for(Fiber& fiber) noexcept {
   const Urgency urgency = fiber.urgency.load(std::memory_order_relaxed);
-  if (urgency == Urgency::normal) [[likely]] return queue_;
+  if (urgency == Urgency::normal) [[likely]]
+    return queue_;
   mixed_ = true;
   return urgency == Urgency::high ? high_ : low_;
 }
@@ -177,12 +178,14 @@ void Worker::ready_last(Fiber& fiber) noexcept {
 }
 
 Fiber* Worker::pick() noexcept {
-  if (is_due(++tick_)) [[unlikely]] return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
+  if (is_due(++tick_)) [[unlikely]]
+    return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
   return pick_now();
 }
 
 Fiber* Worker::pick_now() noexcept {
-  if (mixed_) [[unlikely]] return pick_mixed();
+  if (mixed_) [[unlikely]]
+    return pick_mixed();
   if (lifo_budget_ != 0) {
     if (Fiber* fiber = lifo_.take()) {
       --lifo_budget_;

@@ -124,18 +124,18 @@ class Worker {
 
   Scheduler& scheduler_;
   const unsigned index_;
-  Execution idle_;                     // the thread's own stack
+  Execution idle_;  // the thread's own stack
   ExceptionState* exceptions_ = nullptr;
   AfterLeave after_leave_ = nullptr;
   void* left_ = nullptr;
-  Execution graveyard_;                // where leaving for ever writes what nobody reads
-  Fiber* unequipped_ = nullptr;        // picked on a fiber's stack, but no stack for it could be had
+  Execution graveyard_;          // where leaving for ever writes what nobody reads
+  Fiber* unequipped_ = nullptr;  // picked on a fiber's stack, but no stack for it could be had
   std::uint32_t tick_ = 0;
   std::uint32_t lifo_budget_ = kLifoBudget;
   std::uint32_t low_turn_ = 0;
   std::uint32_t mixed_turn_ = 0;
   std::uint32_t polls_ = 0;
-  bool mixed_ = false;                 // fibers of other than normal urgency were seen here lately
+  bool mixed_ = false;  // fibers of other than normal urgency were seen here lately
   std::uint64_t random_;
   StackCache stacks_;
   std::thread thread_;

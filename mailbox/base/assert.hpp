@@ -14,8 +14,8 @@ namespace weft::base {
 }  // namespace weft::base
 
 /// Ends the program when `condition` is false. Only for invariants of weft itself: no call of a user, however wrong, may reach one.
-#define WEFT_ASSERT(condition, sentence)                                                     \
-  do {                                                                                       \
-    if (!(condition)) [[unlikely]]                                                           \
-      ::weft::base::assertion_failed(#condition, sentence, __FILE__, __LINE__);              \
+#define WEFT_ASSERT(condition, sentence)                                        \
+  do {                                                                          \
+    if (!(condition)) [[unlikely]]                                              \
+      ::weft::base::assertion_failed(#condition, sentence, __FILE__, __LINE__); \
   } while (false)

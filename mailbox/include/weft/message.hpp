@@ -51,9 +51,9 @@ struct MessageType {
   std::uint64_t hash;
   const std::type_info* info;
   void (*destroy)(void*) noexcept;  // null: nothing to do
-  std::uint32_t offset;  // of the payload from the envelope's start
-  std::uint32_t bytes;   // envelope and payload
-  std::uint32_t align;   // of the whole
+  std::uint32_t offset;             // of the payload from the envelope's start
+  std::uint32_t bytes;              // envelope and payload
+  std::uint32_t align;              // of the whole
 };
 
 constexpr std::uint64_t fnv1a(std::string_view text) noexcept {

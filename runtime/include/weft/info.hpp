@@ -23,30 +23,30 @@ enum class ProcessStatus : std::uint8_t { starting, runnable, running, waiting, 
 struct ProcessInfo {
   Pid pid, parent;
   ProcessStatus status = ProcessStatus::starting;
-  std::string waiting_for;              ///< "message", "sleep", "call", "descriptor" …; empty unless it waits
+  std::string waiting_for;  ///< "message", "sleep", "call", "descriptor" …; empty unless it waits
   std::vector<std::string> names, groups;
   std::string label;
   std::vector<Pid> links;
-  std::vector<Pid> monitored_by;        ///< the watchers, one entry per monitor
-  std::vector<MonitorRef> monitors;     ///< the monitors it holds
-  std::size_t mailbox_depth = 0;        ///< everything received and not yet consumed (CAP-4)
-  std::uint64_t shed = 0;               ///< messages its mailbox refused
+  std::vector<Pid> monitored_by;     ///< the watchers, one entry per monitor
+  std::vector<MonitorRef> monitors;  ///< the monitors it holds
+  std::size_t mailbox_depth = 0;     ///< everything received and not yet consumed (CAP-4)
+  std::uint64_t shed = 0;            ///< messages its mailbox refused
   bool trap_exit = false;
   Priority priority = Priority::normal;
-  std::size_t stack_bytes = 0;          ///< 0 while it has no stack
-  std::size_t stack_high_water = 0;     ///< deepest use of that stack; only while it waits, else 0
-  std::uint64_t reductions = 0;         ///< runtime calls so far, counted when a slice ends
+  std::size_t stack_bytes = 0;       ///< 0 while it has no stack
+  std::size_t stack_high_water = 0;  ///< deepest use of that stack; only while it waits, else 0
+  std::uint64_t reductions = 0;      ///< runtime calls so far, counted when a slice ends
 };
 
 /// Counters since the runtime started. Each is exact at rest; a sample taken while processes run may be torn between counters.
 struct Stats {
   std::uint64_t spawned = 0, finished = 0, live = 0;
-  std::uint64_t dropped = 0;            ///< user messages refused by full mailboxes
-  std::uint64_t shed = 0;               ///< the same
+  std::uint64_t dropped = 0;  ///< user messages refused by full mailboxes
+  std::uint64_t shed = 0;     ///< the same
   std::uint64_t messages_sent = 0;
   std::uint64_t exit_signals_sent = 0;
   std::uint64_t downs_sent = 0;
-  std::uint64_t dead_letters = 0;       ///< messages to nobody: dead process, unknown name, alias off, or shed
+  std::uint64_t dead_letters = 0;  ///< messages to nobody: dead process, unknown name, alias off, or shed
   std::uint64_t active_links = 0, active_monitors = 0, active_timers = 0;
   std::uint64_t registered_names = 0;
   std::uint64_t steals = 0, parks = 0;  ///< processes stolen by workers; times a worker went to sleep

@@ -142,8 +142,7 @@ Monitored spawn_monitor_with(const SpawnOptions* options, const MonitorOptions& 
 ///          `f` throws. In each case no process was made. Where no stack can be had when the process first runs, it ends with an error
 ///          of type weft::LimitExceeded.
 template <class F, class... Args>
-  requires detail::NotOptions<F>
-Pid spawn(F f, Args... args) {
+requires detail::NotOptions<F> Pid spawn(F f, Args... args) {
   return detail::spawn_with(nullptr, nullptr, false, std::move(f), std::move(args)...);
 }
 template <class F, class... Args>
@@ -153,8 +152,7 @@ Pid spawn(SpawnOptions options, F f, Args... args) {
 
 /// As spawn(), linked to the caller from before the child's first instruction (LIF-9).
 template <class F, class... Args>
-  requires detail::NotOptions<F>
-Pid spawn_link(F f, Args... args) {
+requires detail::NotOptions<F> Pid spawn_link(F f, Args... args) {
   return detail::spawn_with(nullptr, nullptr, true, std::move(f), std::move(args)...);
 }
 template <class F, class... Args>
@@ -164,8 +162,7 @@ Pid spawn_link(SpawnOptions options, F f, Args... args) {
 
 /// As spawn(), monitored by the caller from before the child's first instruction: the DOWN carries the true reason (LIF-9).
 template <class F, class... Args>
-  requires detail::NotOptions<F>
-Monitored spawn_monitor(F f, Args... args) {
+requires detail::NotOptions<F> Monitored spawn_monitor(F f, Args... args) {
   return detail::spawn_monitor_with(nullptr, MonitorOptions{}, std::move(f), std::move(args)...);
 }
 template <class F, class... Args>

@@ -52,7 +52,7 @@ struct callable<R (*)(A...) noexcept> : callable<R(A...)> {};
 template <class H>
 struct handler {};
 template <class H>
-  requires requires { &H::operator(); }
+requires requires { &H::operator(); }
 struct handler<H> : callable<decltype(&H::operator())> {};
 template <class R, class A>
 struct handler<R (*)(A)> : callable<R(A)> {};
@@ -64,7 +64,9 @@ template <class F>
 struct handler<After<F>> : handler<F> {};
 
 template <class H>
-concept Handler = requires { typename handler<std::decay_t<H>>::result; };
+concept Handler = requires {
+  typename handler<std::decay_t<H>>::result;
+};
 
 template <class H>
 inline constexpr bool is_after = false;
@@ -83,7 +85,7 @@ struct message_of {
 template <class... R>
 struct receive_result : std::type_identity<void> {};
 template <class... R>
-  requires(!(std::is_void_v<R> || ...)) && requires { typename std::common_type_t<R...>; }
+requires(!(std::is_void_v<R> || ...)) && requires { typename std::common_type_t<R...>; }
 struct receive_result<R...> : std::common_type<R...> {};
 
 template <class... H>
@@ -125,7 +127,7 @@ class Reception {
   Envelope* at_ = nullptr;
   std::int64_t deadline_ns_;
   bool look_once_;
-  bool shared_;              // the save queue is shared with evicting senders
+  bool shared_;  // the save queue is shared with evicting senders
 };
 
 template <class F>

@@ -30,20 +30,20 @@ enum class StackGuard : std::uint8_t { automatic, markers, mprotect, canary };
 
 /// Fixed when the runtime starts.
 struct RuntimeOptions {
-  unsigned workers = 0;                               ///< 0: what affinity and cgroup quota grant
-  std::size_t stack_bytes = std::size_t{64} * 1024;   ///< default size of a process's stack
-  std::size_t max_processes = std::size_t{1} << 24;   ///< at most 16,777,216
-  std::size_t max_stacks = std::size_t{1} << 24;      ///< processes that have begun to run and are not hibernated
-  std::size_t max_timers = std::size_t{1} << 24;      ///< of send_after and its relatives; waits with a time limit do not count
-  MailboxLimit mailbox{};                             ///< of processes that do not choose their own
+  unsigned workers = 0;                              ///< 0: what affinity and cgroup quota grant
+  std::size_t stack_bytes = std::size_t{64} * 1024;  ///< default size of a process's stack
+  std::size_t max_processes = std::size_t{1} << 24;  ///< at most 16,777,216
+  std::size_t max_stacks = std::size_t{1} << 24;     ///< processes that have begun to run and are not hibernated
+  std::size_t max_timers = std::size_t{1} << 24;     ///< of send_after and its relatives; waits with a time limit do not count
+  MailboxLimit mailbox{};                            ///< of processes that do not choose their own
   Clock clock = Clock::steady;
   LogLevel log_level = LogLevel::off;
   LogSink log{};
   DeadLetterSink dead_letters{};
-  std::size_t blocking_threads = 64;                  ///< most threads of the blocking pool
-  Duration watchdog = std::chrono::milliseconds(500); ///< a process that holds its worker so long is named in the log, at warn; 0: never
+  std::size_t blocking_threads = 64;                   ///< most threads of the blocking pool
+  Duration watchdog = std::chrono::milliseconds(500);  ///< a process that holds its worker so long is named in the log, at warn; 0: never
   StackGuard stack_guard = StackGuard::automatic;
-  bool overflow_handler = false;                      ///< install the SIGSEGV handler that names the process whose stack overflowed
+  bool overflow_handler = false;  ///< install the SIGSEGV handler that names the process whose stack overflowed
 };
 
 /// Who was still there when stop() gave up waiting for them to end.
@@ -94,8 +94,7 @@ class Runtime {
 
   /// As weft::spawn. From a process of this runtime the caller is the parent; from elsewhere there is none, and `link` is a NotInProcess.
   template <class F, class... Args>
-    requires detail::NotOptions<F>
-  Pid spawn(F f, Args... args) {
+  requires detail::NotOptions<F> Pid spawn(F f, Args... args) {
     return detail::spawn_with(core_.get(), nullptr, false, std::move(f), std::move(args)...);
   }
   template <class F, class... Args>
@@ -110,10 +109,7 @@ class Runtime {
   }
   /// As spawn(), with a handle to wait for its end.
   template <class F, class... Args>
-    requires detail::NotOptions<F>
-  JoinHandle start(F f, Args... args) {
-    return start_with(nullptr, std::move(f), std::move(args)...);
-  }
+  requires detail::NotOptions<F> JoinHandle start(F f, Args... args) { return start_with(nullptr, std::move(f), std::move(args)...); }
   template <class F, class... Args>
   JoinHandle start(SpawnOptions options, F f, Args... args) {
     return start_with(&options, std::move(f), std::move(args)...);
@@ -162,8 +158,7 @@ class Runtime {
     return detail::start(core_.get(), {.in = d, .as_timeout = true}, to, std::move(message));
   }
   template <Sendable M>
-    requires std::copy_constructible<M>
-  TimerRef send_every(Duration period, Destination to, M message) {
+  requires std::copy_constructible<M> TimerRef send_every(Duration period, Destination to, M message) {
     return detail::start(core_.get(), {.in = period, .period = period, .clone = &detail::clone_envelope<M>}, to, std::move(message));
   }
   std::optional<Duration> cancel_timer(TimerRef ref);

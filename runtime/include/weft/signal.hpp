@@ -22,10 +22,10 @@ struct Exit {
 /// To the holder of a monitor: its target ended. Exactly one for each monitor that was not removed first (MON-2).
 struct Down {
   MonitorRef ref;
-  Pid pid;                      ///< of the target; null where a name was monitored that nobody had
-  std::string name;             ///< where the monitor was by name (MON-4)
+  Pid pid;           ///< of the target; null where a name was monitored that nobody had
+  std::string name;  ///< where the monitor was by name (MON-4)
   ExitReason reason;
-  std::optional<Atom> tag;      ///< MonitorOptions::tag
+  std::optional<Atom> tag;  ///< MonitorOptions::tag
 };
 
 /// Ends the calling process with `reason`, by an exception that the body may catch (EXR-2): ExitException. Errors: NotInProcess.

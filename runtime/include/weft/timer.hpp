@@ -22,8 +22,8 @@ namespace detail {
 
 struct TimerRequest {
   TimePoint at{};
-  Duration in{};       // used when `relative`
-  Duration period{};   // send_every
+  Duration in{};      // used when `relative`
+  Duration period{};  // send_every
   bool relative = true;
   bool as_timeout = false;
   Envelope* (*clone)(Envelope*) = nullptr;
@@ -71,8 +71,7 @@ TimerRef start_timer(TimePoint t, Destination to, M message) {
 /// and periods that passed unserved are skipped. Ends with cancel_timer(), or with the process it sends to.
 /// Errors: as send_after(); BadArgument for a period of zero.
 template <Sendable M>
-  requires std::copy_constructible<M>
-TimerRef send_every(Duration period, Destination to, M message) {
+requires std::copy_constructible<M> TimerRef send_every(Duration period, Destination to, M message) {
   return detail::start(nullptr, {.in = period, .period = period, .clone = &detail::clone_envelope<M>}, to, std::move(message));
 }
 
