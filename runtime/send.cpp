@@ -294,6 +294,14 @@ SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
                      std::to_string(timeout.count()) + " ns");
     }
     auto fresh = std::make_unique<Extras>();  // Before the lock, in case it is needed.
+    struct Leave {                            // However the wait ends: who was not woken takes itself off the list.
+      ControlBlock& block;
+      Pid self;
+      ~Leave() {
+        const std::lock_guard<base::SpinLock> hold(block.lock);
+        if (block.extras) std::erase(block.extras->room_waiters, self);
+      }
+    } const leave{*block, self.pid};
     bool registered = false;
     {
       const std::lock_guard<base::SpinLock> hold(block->lock);

@@ -12,7 +12,8 @@ namespace {
 StackPoolOptions stack_options(const SchedulerOptions& options) {
   StackPoolOptions made;
   made.guard = options.guard;
-  made.max_stacks = options.max_stacks;
+  // Each worker keeps up to two batches in stock, which are nobody's: they do not count.
+  made.max_stacks = options.max_stacks + options.workers * 2 * StackPool::kBatch;
   if constexpr (base::kThreadSanitizer) {
     made.create_tsan_fiber = &make_tool_fiber;
     made.destroy_tsan_fiber = &destroy_tool_fiber;
