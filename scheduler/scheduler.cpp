@@ -65,7 +65,7 @@ void Scheduler::ready(Fiber& fiber) noexcept {
     if (worker->current() != nullptr) {
       worker->ready(fiber);
     } else {
-      worker->ready_last(fiber);  // From the worker's own stack: timers and descriptors, which come in crowds.
+      worker->ready_from_idle(fiber);
     }
     return;
   }

@@ -138,6 +138,7 @@ bool Worker::equip(Fiber& fiber) noexcept {
 }
 
 void Worker::run_from_idle(Fiber& fiber) noexcept {
+  if (std::exchange(left_over_, false) && (!queue_.empty() || !high_.empty() || !low_.empty())) scheduler_.notify();
   if (fiber.stack == nullptr && !equip(fiber)) {
     scheduler_.host_.refuse(fiber);
     return;
@@ -170,6 +171,11 @@ void Worker::ready(Fiber& fiber) noexcept {
     queue_.push(displaced);
     scheduler_.notify();
   }
+}
+
+void Worker::ready_from_idle(Fiber& fiber) noexcept {
+  queue_for(fiber).push(&fiber);
+  left_over_ = true;
 }
 
 void Worker::ready_last(Fiber& fiber) noexcept {
@@ -363,10 +369,7 @@ void Worker::housekeep() noexcept {
   constexpr std::uint32_t kPollEvery = 4;  // A look is a system call; that many housekeepings share one.
   if (scheduler_.poller_.active() && ++polls_ % kPollEvery == 0) (void)lead_poller(0);
   if (!scheduler_.injected_.empty()) {
-    if (Fiber* fiber = take_injected()) {
-      queue_for(*fiber).push(fiber);
-      scheduler_.notify();  // Moved is published: a searcher may have looked while it was in neither place (IdleSet).
-    }
+    if (Fiber* fiber = take_injected()) ready_from_idle(*fiber);
   }
 }
 

@@ -407,7 +407,7 @@ TEST(StackPool, AHundredThousandStacksStayAFewMappings) {
   const std::size_t before = mappings();
   const std::vector<Stack*> stacks = take_many(pool, 100'000);
   ASSERT_EQ(std::count(stacks.begin(), stacks.end(), nullptr), 0);
-  EXPECT_LT(mappings(), before + 64);
+  EXPECT_LT(mappings(), before + 1'000);  // Split mappings would be 200,000. The sanitizers add some of their own.
   EXPECT_GE(pool.stats().with_guard_markers, 100'000U);
   EXPECT_EQ(pool.stats().with_canary, 0U);
   give_all(pool, stacks);
