@@ -50,8 +50,8 @@ class Inbox {
   [[nodiscard]] Envelope* take_all() noexcept {
     // A relaxed look costs no locked operation; what it misses arrived later than this call, or try_park() will see it.
     if (word_.load(std::memory_order_relaxed) == kEmpty) return nullptr;
-    // acquire pairs with the release in push().
-    const std::uint64_t seen = word_.exchange(kEmpty, std::memory_order_acquire);
+    // acquire pairs with the release in push(); release: an observer that sees the empty word sees that its messages are being sorted.
+    const std::uint64_t seen = word_.exchange(kEmpty, std::memory_order_acq_rel);
     return reversed(seen);
   }
 
@@ -83,7 +83,7 @@ class Inbox {
 
   [[nodiscard]] bool is_parked() const noexcept { return word_.load(std::memory_order_relaxed) == kParked; }
   [[nodiscard]] std::size_t count() const noexcept {
-    return static_cast<std::size_t>(word_.load(std::memory_order_relaxed) >> kCountShift);
+    return static_cast<std::size_t>(word_.load(std::memory_order_acquire) >> kCountShift);
   }
 
  private:

@@ -131,6 +131,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::uint8_t doomed_slices = 0;  // slices ended by sends since the doom (send.cpp)
   bool unwound = false;            // ProcessUnwind was thrown at least once
   std::atomic<Waiting> waiting{Waiting::nothing};
+  std::atomic<std::uint32_t> sorting{0};                     // odd while messages are between inbox and save queue (RuntimeCore::depth)
   std::uint64_t last_child = 0;                              // PID-3
   std::atomic<std::uint64_t> reductions{0};                  // for observers
   std::atomic<const scheduler::Stack*> held_stack{nullptr};  // for observers

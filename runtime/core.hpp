@@ -315,6 +315,8 @@ class RuntimeCore final : public scheduler::Host {
   void orphan_gone() noexcept { orphans_.fetch_sub(1, std::memory_order_seq_cst); }
 
  private:
+  /// Not under the block's lock: its owner may need that to finish what is waited for.
+  static std::size_t depth(const ControlBlock& block) noexcept;
   bool receive_special(ControlBlock& block, Envelope& envelope) noexcept;
   void report_dropped(ControlBlock& self, Envelope& envelope) noexcept;
   ControlBlock* rent_slot() noexcept;

@@ -59,6 +59,7 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
   if (block == nullptr) return std::nullopt;
   ProcessInfo made;
+  made.mailbox_depth = depth(*block);
   const Hold hold(block->lock);
   if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return std::nullopt;
   made.pid = pid;
@@ -77,7 +78,6 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   block->refs.for_each([&](const RefEntry& entry) {
     if (entry.record != nullptr && !entry.replied) made.monitors.push_back(entry.record->down.ref);
   });
-  made.mailbox_depth = block->inbox.count() + block->saved.size();
   made.shed = block->shed.load(std::memory_order_relaxed);
   made.trap_exit = block->trap_exit.load(std::memory_order_relaxed);
   made.priority = static_cast<Priority>(block->urgency.load(std::memory_order_relaxed));

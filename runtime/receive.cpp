@@ -65,6 +65,8 @@ void RefTable::clear() noexcept {
 Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
   Envelope* dropped = nullptr;
   Envelope* next = nullptr;
+  const std::uint32_t sorting = block.sorting.load(std::memory_order_relaxed);
+  block.sorting.store(sorting + 1, std::memory_order_relaxed);  // Before the take: that is a release.
   Envelope* const arrived = locked == Locked::no ? block.inbox.take_all() : block.inbox.take_all_for_owner();
   for (Envelope* envelope = arrived; envelope != nullptr; envelope = next) {
     next = envelope->next;
@@ -82,7 +84,22 @@ Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
       dropped = envelope;
     }
   }
+  block.sorting.store(sorting + 2, std::memory_order_release);  // After the sizes: pairs with the acquire in depth().
   return dropped;
+}
+
+std::size_t RuntimeCore::depth(const ControlBlock& block) noexcept {
+  // Messages that are on their way from the inbox to the save queue are in neither count: look again. Bounded, since a worker that lost
+  // its core there must not hold up whoever asks.
+  std::size_t depth = 0;
+  for (int tries = 0; tries < 10'000; ++tries) {
+    const std::uint32_t before = block.sorting.load(std::memory_order_acquire);
+    depth = block.inbox.count() + block.saved.size();
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (before % 2 == 0 && block.sorting.load(std::memory_order_relaxed) == before) break;
+    base::cpu_relax();
+  }
+  return depth;
 }
 
 // Under the lock. Whether the envelope enters the message queue.
