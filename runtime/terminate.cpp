@@ -161,6 +161,7 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
   forget_destruction();
   if (self.life.load(std::memory_order_relaxed) == Life::dead) {
     // In the middle of its end, in a destructor of one of its messages, or on the stack of an orphan.
+    while (scheduler::thread_exception_state()->caught != nullptr) abi::__cxa_end_catch();
     if (!self.told) die_told(self);
     finish(self);
     return;

@@ -25,7 +25,7 @@ enum class GuardMode : std::uint8_t {
 /// Describes one stack. It lives outside the stack's own memory, so that an idle stack costs no page, and as long as the pool.
 ///
 /// base, bytes, guard_bytes, index, guard, direct   written before the stack is first handed out, then constant
-/// next, tsan_fiber   whoever holds the stack; in the depot its lock
+/// next, tsan_fiber, tool_uses   whoever holds the stack; in the depot its lock
 /// chain, count       the depot, under its lock
 /// owner              whoever holds the stack; any thread and any signal handler may read it
 struct alignas(base::kCacheLine) Stack {
@@ -40,7 +40,8 @@ struct alignas(base::kCacheLine) Stack {
   std::uint32_t count = 0;              // Of a batch, kept in its first stack.
   GuardMode guard = GuardMode::canary;  // Never automatic.
   std::uint8_t size_class = 0;
-  bool direct = false;  // Not of the default class, or guarded by a canary: StackCache::give() must look closer.
+  bool direct = false;         // Not of the default class, or guarded by a canary: StackCache::give() must look closer.
+  std::uint8_t tool_uses = 0;  // How often its thread sanitizer context was left for ever, modulo 256.
 
   /// The initial stack pointer, 16-byte aligned. Stacks lie a power of two apart, so without an offset the hot ends of all of them
   /// would compete for the same few sets of the cache.

@@ -87,6 +87,17 @@ void Worker::end_slice(Fiber& self) noexcept {
   yield(self);
 }
 
+void Worker::give_back(Stack& stack) noexcept {
+  if constexpr (base::kThreadSanitizer) {
+    // Frames that are left for ever stay on the tool's own call stack of this context, which is bounded: a new one in time.
+    if (++stack.tool_uses == 0) {
+      destroy_tool_fiber(stack.tsan_fiber);
+      stack.tsan_fiber = make_tool_fiber();
+    }
+  }
+  stacks_.give(&stack);
+}
+
 [[gnu::noinline]] void Worker::leave_for_ever(Stack& stack, Fiber* next) noexcept {
   Worker* worker = here();
   if (next != nullptr && next->stack == nullptr && !worker->equip(*next)) {
@@ -94,7 +105,7 @@ void Worker::end_slice(Fiber& self) noexcept {
     next = nullptr;
   }
   worker->leave(
-      worker->graveyard_, next, [](void* left) noexcept { here()->stacks_.give(static_cast<Stack*>(left)); }, &stack, true);
+      worker->graveyard_, next, [](void* left) noexcept { here()->give_back(*static_cast<Stack*>(left)); }, &stack, true);
   __builtin_unreachable();
 }
 

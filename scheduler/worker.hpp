@@ -115,6 +115,7 @@ class Worker {
   void run_from_idle(Fiber& fiber) noexcept;
   [[gnu::always_inline]] inline void leave(Execution& from, Fiber* next, AfterLeave then, void* left, bool last) noexcept;
   [[gnu::always_inline]] inline void finish_switch() noexcept;
+  void give_back(Stack& stack) noexcept;
   [[noreturn]] static void leave_for_ever(Stack& stack, Fiber* next) noexcept;
   [[nodiscard]] bool is_due(std::uint32_t tick) const noexcept {
     return tick % kHousekeepingTicks == 0 || attention_.load(std::memory_order_relaxed);

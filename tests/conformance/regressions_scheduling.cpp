@@ -1,0 +1,159 @@
+// Defects that were cured: who runs, who is told, and who waits for whom. SEMANTICS.md sections 1, 10, 13, 20 and 25.
+#include <weft/net.hpp>
+
+#include "tests/conformance/probes.hpp"
+
+namespace weft::test {
+namespace {
+
+class RegressionsScheduling : public RuntimeTest {
+ protected:
+  /// Twice as many processes as there are workers, which want to run all the time.
+  void saturate(Priority priority) {
+    for (unsigned i = 0; i < 2 * GetParam(); ++i) {
+      spawn({.priority = priority}, [] {
+        for (;;) yield();
+      });
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Workers, RegressionsScheduling, worker_counts(), ::testing::PrintToStringParamName());
+
+TEST_P(RegressionsScheduling, Cpp15AWokenPollLeaderSleepsAgain) {
+  JoinHandle waiting = rt.start([] {
+    net::TcpListener listener = net::TcpListener::listen(net::Address::loopback(0));
+    listener.accept();  // From now on a worker that sleeps waits for descriptors.
+  });
+  const Pid woken = rt.spawn(receive_forever);
+  for (const Pid pid : {waiting.pid(), woken}) {
+    EXPECT_TRUE(eventually([&] {
+      const std::optional<ProcessInfo> found = rt.info(pid);
+      return found && found->status == ProcessStatus::waiting;
+    }));
+  }
+  for (int i = 0; i < 10; ++i) {
+    std::this_thread::sleep_for(5ms);  // The quiet before and after is what is looked at: a worker that spins parks thousands of times.
+    rt.send(woken, Int{i});
+  }
+  const std::uint64_t before = rt.stats().parks;
+  std::this_thread::sleep_for(50ms);
+  EXPECT_LT(rt.stats().parks - before, 500u);
+}
+
+TEST_P(RegressionsScheduling, Flg3NoPriorityStarvesBehindTheOthers) {
+  run([&] {
+    saturate(Priority::high);
+    saturate(Priority::low);
+    for (const Priority priority : {Priority::low, Priority::normal, Priority::high}) {
+      spawn({.priority = priority}, [test = self(), priority] {
+        for (int turn = 0; turn < 10; ++turn) yield();
+        send(test, Answer<Priority>{priority});
+      });
+    }
+    std::vector<Priority> done;
+    for (int i = 0; i < 3; ++i) done.push_back(await<Answer<Priority>>().value);
+    for (const Priority priority : {Priority::low, Priority::normal, Priority::high}) EXPECT_TRUE(contains(done, priority));
+  });
+}
+
+TEST_P(RegressionsScheduling, Cpp1WhoWasWokenByAProcessThatNeverYieldsRunsElsewhere) {
+  if (GetParam() == 1) GTEST_SKIP() << "needs a second worker";
+  run([] {
+    std::atomic<bool> ran{false};
+    const Pid neighbour = spawn([&] {
+      receive<Go>();
+      ran = true;
+    });
+    spawn([&, neighbour, test = self()] {
+      send(neighbour, Go{});  // Takes the place that its own worker would look at next.
+      const auto deadline = std::chrono::steady_clock::now() + kPatience;
+      while (!ran && std::chrono::steady_clock::now() < deadline) {
+      }
+      send(test, Answer<bool>{ran});
+    });
+    EXPECT_TRUE(await<Answer<bool>>().value);
+  });
+}
+
+/// Out of line, so that the compiler does not see what it does to its noexcept caller.
+[[gnu::noinline]] void fail() { throw std::runtime_error("promise broken"); }
+[[gnu::noinline]] void promise_not_to_fail() noexcept { fail(); }
+
+TEST_P(RegressionsScheduling, Cpp3TheSlotOfATerminatedProcessMayBeLetBeforeItsStackIsLeft) {
+  constexpr int kRounds = 50, kOthers = 8;
+  for (int round = 0; round < kRounds; ++round) {
+    JoinHandle broken = rt.start(promise_not_to_fail);
+    std::vector<JoinHandle> others;
+    for (int i = 0; i < kOthers; ++i) {
+      others.push_back(rt.start([i] {
+        send(self(), Int{i});
+        EXPECT_EQ(await<Int>().n, i);
+      }));
+    }
+    EXPECT_EQ(broken.join().kind(), Atom("error"));
+    for (JoinHandle& other : others) EXPECT_TRUE(other.join().is_normal());
+  }
+}
+
+TEST_P(RegressionsScheduling, Shu3AStopThatGivesUpDoesNotSilenceAnother) {
+  std::atomic<bool> released{false};
+  Gate running;
+  rt.spawn([&] {
+    running.open();
+    while (!released) {  // Never calls the runtime.
+    }
+  });
+  running.pass();
+  const auto start = std::chrono::steady_clock::now();
+  StopReport patient;
+  std::thread other([&] { patient = rt.stop(kPatience); });
+  EXPECT_EQ(rt.stop(1ms).survivors.size(), 1u);
+  released = true;
+  other.join();
+  EXPECT_TRUE(patient.survivors.empty());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kPatience / 2);
+}
+
+TEST_P(RegressionsScheduling, Lif9SpawnMonitorTellsTheTrueReasonHoweverEarlyTheChildIsKilled) {
+  std::atomic<bool> over{false};
+  std::thread killer([&] {
+    while (!over) rt.kill_group("doomed");
+  });
+  run([] {
+    for (int i = 0; i < 500; ++i) {
+      const Monitored child = spawn_monitor({.groups = {"doomed"}}, receive_forever);
+      EXPECT_EQ(await_down(child.ref).reason, ExitReason::killed);
+    }
+  });
+  over = true;
+  killer.join();
+}
+
+TEST_P(RegressionsScheduling, Nam6ANameThatIsTakenAndFreedAtOnceEndsWithItsOwner) {
+  constexpr int kRounds = 10, kTries = 200;
+  for (int round = 0; round < kRounds; ++round) {
+    JoinHandle owner = rt.start(receive_forever);
+    std::atomic<bool> over{false};
+    std::thread freeing([&] {
+      while (!over) rt.unregister("contested");
+    });
+    for (int i = 0; i < kTries; ++i) {
+      try {
+        rt.register_name("contested", owner.pid());
+      } catch (const NameTaken&) {
+      }
+    }
+    over = true;
+    freeing.join();
+    const std::optional<ProcessInfo> found = rt.info(owner.pid());
+    ASSERT_TRUE(found);
+    EXPECT_EQ(rt.whereis("contested").has_value(), contains(found->names, std::string("contested")));
+    rt.kill(owner.pid());
+    owner.join();
+    EXPECT_FALSE(rt.whereis("contested"));
+    EXPECT_TRUE(rt.registered().empty());
+  }
+}
+
+}  // namespace
+}  // namespace weft::test
