@@ -31,7 +31,9 @@ class Inbox {
 
   /// Adds `node`. `woke`: the caller must make the owner runnable (I2). `closed`: the node still belongs to the caller.
   [[nodiscard]] Push push(Envelope& node) noexcept {
-    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    // acquire, here and where the exchange fails, pairs with close(): who is told `closed` may destroy the node, which may be a record
+    // that the owner read before it closed.
+    std::uint64_t seen = word_.load(std::memory_order_acquire);
     for (;;) {
       if (seen == kClosed) return Push::closed;
       node.next = seen > kClosed ? pointer(seen) : nullptr;
@@ -40,7 +42,7 @@ class Inbox {
       const std::uint64_t mine = reinterpret_cast<std::uintptr_t>(&node) | grown;
       // release publishes the node to take_all(); acquire, when kParked is replaced, sees the registers that the owner's successor
       // saved before try_park(), so that the waker may hand the owner to another thread.
-      if (word_.compare_exchange_weak(seen, mine, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      if (word_.compare_exchange_weak(seen, mine, std::memory_order_acq_rel, std::memory_order_acquire)) {
         return seen == kParked ? Push::woke : Push::queued;
       }
     }
