@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mailbox/base/sanitizer.hpp"
 #include "tests/conformance/probes.hpp"
 #include "tests/conformance/puppet.hpp"
 #include "tests/support/runtime_fixture.hpp"
@@ -104,6 +105,7 @@ TEST_P(Limits, ThatCannotBeAreRefusedWithTheirName) {
 }
 
 TEST(LimitsDeathTest, AStackOverflowEndsTheProgramWithAMessageThatNamesTheProcess) {
+  if (base::kSanitizedMemory) GTEST_SKIP() << "the sanitizers have a SIGSEGV handler of their own to speak first";
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_DEATH(
       {
