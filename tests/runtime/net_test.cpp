@@ -87,9 +87,8 @@ int net_error(F f) {
   return 0;
 }
 
-// UBSan looks at a vptr through a pipe, and there is none to be had where a test has used up all descriptors.
 template <class E, class F>
-__attribute__((no_sanitize("vptr"))) std::string text_of(F f) {
+std::string text_of(F f) {
   try {
     f();
   } catch (const E& error) {
@@ -431,6 +430,9 @@ TEST_P(Net, AWriterThatWaitsIsWokenWhenThePeerGoes) {
 }
 
 TEST_P(Net, AcceptOutlivesASystemOutOfDescriptors) {
+#ifdef WEFT_TEST_UNDEFINED_SANITIZER
+  GTEST_SKIP() << "UBSan opens a pipe to look at the vptr of each class it meets, and this test leaves it no descriptor";
+#endif
   run([] {
     descriptors_in_use();
     TcpListener listener = TcpListener::listen(Address::loopback(0));
