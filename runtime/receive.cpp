@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mailbox/base/spin_wait.hpp"
 #include "runtime/core.hpp"
 
 namespace weft::detail {
@@ -89,17 +90,14 @@ Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
 }
 
 std::size_t RuntimeCore::depth(const ControlBlock& block) noexcept {
-  // Messages that are on their way from the inbox to the save queue are in neither count: look again. Bounded, since a worker that lost
-  // its core there must not hold up whoever asks.
-  std::size_t depth = 0;
-  for (int tries = 0; tries < 10'000; ++tries) {
+  // Messages that are on their way from the inbox to the save queue are in neither count: look again. The owner's part of that calls no
+  // code of the user's, so this ends, as soon as the owner has a core.
+  for (base::SpinWait wait;; wait.once()) {
     const std::uint32_t before = block.sorting.load(std::memory_order_acquire);
-    depth = block.inbox.count() + block.saved.size();
+    const std::size_t depth = block.inbox.count() + block.saved.size();
     std::atomic_thread_fence(std::memory_order_acquire);
-    if (before % 2 == 0 && block.sorting.load(std::memory_order_relaxed) == before) break;
-    base::cpu_relax();
+    if (before % 2 == 0 && block.sorting.load(std::memory_order_relaxed) == before) return depth;
   }
-  return depth;
 }
 
 // Under the lock. Whether the envelope enters the message queue.
