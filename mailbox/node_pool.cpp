@@ -18,10 +18,8 @@
 #include "mailbox/base/spin_lock.hpp"
 
 namespace weft::detail {
-namespace {
 
-constexpr std::array<std::size_t, 3> kClassBytes = {64, 128, 256};
-constexpr std::uint8_t kHeapClass = 0xff;
+constexpr std::size_t kClasses = std::size(kPooledBytes);
 constexpr std::uint32_t kBatch = 128;
 constexpr std::size_t kChunkNodes = 1024;
 
@@ -29,6 +27,28 @@ struct FreeNode {
   FreeNode* next;
   FreeNode* next_batch;
 };
+
+/// A thread's own free nodes of one class: `hot` is used, `cold` is one full batch in reserve, so that a thread at the boundary does
+/// not go to the depot at every call.
+struct Magazine {
+  FreeNode* hot = nullptr;
+  FreeNode* cold = nullptr;
+  std::uint32_t hot_count = 0;
+};
+
+struct Magazines {
+  std::array<Magazine, kClasses> of;
+};
+
+}  // namespace weft::detail
+
+extern "C" {
+/// Only thread_magazines() may name it.
+__attribute__((used, visibility("hidden"), tls_model("initial-exec"))) constinit thread_local weft::detail::Magazines weft_thread_magazines;
+}
+
+namespace weft::detail {
+namespace {
 
 /// Batches of kBatch free nodes of one class, and the untouched rest of the newest chunk.
 class Depot {
@@ -68,33 +88,20 @@ class Depot {
 };
 static_assert(kChunkNodes % kBatch == 0, "a chunk is whole batches");
 
-std::array<Depot, kClassBytes.size()> depots;
-
-/// A thread's own free nodes of one class: `hot` is used, `cold` is one full batch in reserve, so that a thread at the boundary does
-/// not go to the depot at every call.
-struct Magazine {
-  FreeNode* hot = nullptr;
-  FreeNode* cold = nullptr;
-  std::uint32_t hot_count = 0;
-};
-
-struct Magazines {
-  std::array<Magazine, kClassBytes.size()> of;
-};
-constinit thread_local Magazines thread_magazines_storage;
+std::array<Depot, kClasses> depots;
 
 /// Partial batches of threads that ended. The depot takes whole batches only.
 struct Leftovers {
   base::SpinLock lock;
-  std::array<FreeNode*, kClassBytes.size()> chain{};
+  std::array<FreeNode*, kClasses> chain{};
 };
 Leftovers leftovers;
 
 /// Gives a thread's magazines back when it ends.
 struct Cleaner {
   ~Cleaner() {
-    for (std::size_t i = 0; i < kClassBytes.size(); ++i) {
-      Magazine& magazine = thread_magazines_storage.of[i];
+    for (std::size_t i = 0; i < kClasses; ++i) {
+      Magazine& magazine = weft_thread_magazines.of[i];
       if (magazine.cold != nullptr) depots[i].give(magazine.cold);
       const std::lock_guard<base::SpinLock> hold(leftovers.lock);
       while (FreeNode* node = magazine.hot) {
@@ -113,12 +120,26 @@ void clean_up_at_thread_end() {
   cleaner.registered();
 }
 
-// Laundered: a caller that is a process may be on another thread at its next call, so no compiler may keep the address (CPP-5).
+// A volatile read, or laundered behind a call: the caller may be a process that is on another thread at its next call, so no compiler
+// may keep the address (CPP-5).
+#if defined(__x86_64__)
+[[gnu::always_inline]] inline Magazines& thread_magazines() {
+  Magazines* address;
+  asm volatile(
+      "movq %%fs:0, %0\n\t"
+      "addq weft_thread_magazines@gottpoff(%%rip), %0"
+      : "=r"(address)
+      :
+      : "cc");
+  return *address;
+}
+#else
 [[gnu::noinline]] Magazines& thread_magazines() {
-  Magazines* address = &thread_magazines_storage;
+  Magazines* address = &weft_thread_magazines;
   asm volatile("" : "+r"(address));
   return *address;
 }
+#endif
 
 [[gnu::noinline]] bool refill(Magazine& magazine, std::size_t size_class) noexcept {
   clean_up_at_thread_end();
@@ -140,7 +161,7 @@ void clean_up_at_thread_end() {
       return true;
     }
   }
-  magazine.hot = depots[size_class].take(kClassBytes[size_class]);
+  magazine.hot = depots[size_class].take(kPooledBytes[size_class]);
   if (magazine.hot == nullptr) return false;
   magazine.hot_count = kBatch;
   return true;
@@ -153,25 +174,42 @@ void clean_up_at_thread_end() {
   magazine.hot_count = 0;
 }
 
-std::uint8_t class_of(const MessageType& type) noexcept {
-  if (base::kSanitizedMemory || type.align > 64 || type.bytes > kClassBytes.back()) return kHeapClass;
-  return type.bytes <= 64 ? 0 : type.bytes <= 128 ? 1 : 2;
+[[gnu::noinline]] Envelope* allocate_after_refill(const MessageType& type) {
+  if (!refill(thread_magazines().of[type.size_class], type.size_class)) throw std::bad_alloc();
+  return allocate_envelope(type);
+}
+
+[[gnu::noinline]] Envelope* allocate_on_heap(const MessageType& type) {
+  void* const memory = ::operator new(type.bytes, std::align_val_t(std::max<std::size_t>(type.align, alignof(Envelope))));
+  auto* envelope = ::new (memory) Envelope;
+  envelope->type = &type;
+  envelope->size_class = kHeapClass;
+  return envelope;
+}
+
+[[gnu::noinline]] void free_after_spill(Envelope* envelope) noexcept {
+  spill(thread_magazines().of[envelope->size_class], envelope->size_class);
+  free_envelope(envelope);
+}
+
+[[gnu::noinline]] void free_on_heap(Envelope* envelope) noexcept {
+  ::operator delete(envelope, std::align_val_t(std::max<std::size_t>(envelope->type->align, alignof(Envelope))));
 }
 
 }  // namespace
 
+// Here and below, what is rare is a call in tail position: a fast path without a call of its own needs no stack frame.
 [[gnu::noinline]] Envelope* allocate_envelope(const MessageType& type) {
-  const std::uint8_t size_class = class_of(type);
-  void* memory = nullptr;
-  if (size_class != kHeapClass) [[likely]] {
-    Magazine& magazine = thread_magazines().of[size_class];
-    if (magazine.hot == nullptr && !refill(magazine, size_class)) throw std::bad_alloc();
-    memory = std::exchange(magazine.hot, magazine.hot->next);
-    --magazine.hot_count;
-  } else {
-    memory = ::operator new(type.bytes, std::align_val_t(std::max<std::size_t>(type.align, alignof(Envelope))));
-  }
-  auto* envelope = ::new (memory) Envelope;
+  const std::uint8_t size_class = type.size_class;
+  if (base::kSanitizedMemory || size_class == kHeapClass) [[unlikely]]
+    return allocate_on_heap(type);
+  Magazine& magazine = thread_magazines().of[size_class];
+  FreeNode* const node = magazine.hot;
+  if (node == nullptr) [[unlikely]]
+    return allocate_after_refill(type);
+  magazine.hot = node->next;
+  --magazine.hot_count;
+  auto* envelope = ::new (static_cast<void*>(node)) Envelope;
   envelope->type = &type;
   envelope->size_class = size_class;
   return envelope;
@@ -179,13 +217,11 @@ std::uint8_t class_of(const MessageType& type) noexcept {
 
 [[gnu::noinline]] void free_envelope(Envelope* envelope) noexcept {
   const std::uint8_t size_class = envelope->size_class;
-  if (size_class == kHeapClass) [[unlikely]] {
-    const std::size_t align = std::max<std::size_t>(envelope->type->align, alignof(Envelope));
-    ::operator delete(envelope, std::align_val_t(align));
-    return;
-  }
+  if (size_class == kHeapClass) [[unlikely]]
+    return free_on_heap(envelope);
   Magazine& magazine = thread_magazines().of[size_class];
-  if (magazine.hot_count == kBatch) spill(magazine, size_class);
+  if (magazine.hot_count == kBatch) [[unlikely]]
+    return free_after_spill(envelope);
   auto* node = ::new (static_cast<void*>(envelope)) FreeNode;
   node->next = magazine.hot;
   magazine.hot = node;

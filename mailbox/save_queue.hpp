@@ -23,14 +23,26 @@ class SaveQueue {
     envelope.stamp = next_number();
     envelope.next = nullptr;
     envelope.prev = tail_;
-    (tail_ != nullptr ? tail_->next : head_) = &envelope;
+    if (tail_ != nullptr) {
+      tail_->next = &envelope;
+    } else {
+      head_ = &envelope;
+    }
     tail_ = &envelope;
     size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
   void remove(Envelope& envelope) noexcept {
-    (envelope.prev != nullptr ? envelope.prev->next : head_) = envelope.next;
-    (envelope.next != nullptr ? envelope.next->prev : tail_) = envelope.prev;
+    if (envelope.prev != nullptr) {
+      envelope.prev->next = envelope.next;
+    } else {
+      head_ = envelope.next;
+    }
+    if (envelope.next != nullptr) {
+      envelope.next->prev = envelope.prev;
+    } else {
+      tail_ = envelope.prev;
+    }
     size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   }
 

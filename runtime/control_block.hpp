@@ -107,14 +107,15 @@ struct Extras {
 /// who touches what: the first line as said there; everything else the tenant itself, where nothing else is said.
 struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   // --- what senders read and write: one line ---
-  alignas(base::kCacheLine) std::atomic<std::uint64_t> generation{0};
+  alignas(base::kCacheLine) std::atomic<std::uint64_t> generation{1};  // never 0, which is that of Pid{}
   mailbox::Inbox inbox;
   std::atomic<std::uint64_t> room_used{0};  // bounded mailboxes: low 32 bits of the generation, then user messages waiting
   std::atomic<std::uint32_t> capacity{kUnbounded};
   std::atomic<Overflow> overflow{Overflow::shed_newest};
   std::atomic<Life> life{Life::dead};
   std::atomic<bool> has_mailbox{true};
-  std::atomic<bool> room_wanted{false};  // somebody waits in extras->room_waiters
+  std::atomic<bool> plain_mailbox{true};  // it has a mailbox, and that is unbounded
+  std::atomic<bool> room_wanted{false};   // somebody waits in extras->room_waiters
   base::SpinLock lock;
   bool kick_pending = false;
   std::atomic<bool> trap_exit{false};

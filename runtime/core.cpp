@@ -128,17 +128,9 @@ void RuntimeCore::one_less() noexcept {
   empty_.notify_all();
 }
 
-WorkerLocal* RuntimeCore::worker_local() noexcept {
-  scheduler::Worker* worker = scheduler::Worker::here();
-  if (worker == nullptr || &worker->scheduler() != &scheduler) return nullptr;
-  return static_cast<WorkerLocal*>(worker->host_local.get());
-}
-
 void RuntimeCore::count(std::atomic<std::uint64_t> Counters::*counter, std::uint64_t n) noexcept {
   if (WorkerLocal* local = worker_local()) {
-    std::atomic<std::uint64_t>& mine = local->counters.*counter;
-    // release: who sees the last process finished (live()) sees what it did.
-    mine.store(mine.load(std::memory_order_relaxed) + n, std::memory_order_release);
+    add(local->counters.*counter, n);
   } else {
     (outside_.*counter).fetch_add(n, std::memory_order_release);
   }
@@ -207,7 +199,7 @@ namespace {
 
 }  // namespace
 
-ControlBlock& process_here(const char* call) {
+[[gnu::noinline]] ControlBlock& process_here_slowly(const char* call) {
   ControlBlock& self = process_here_even_exiting(call);
   if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
     refuse_exiting(self, call);
@@ -219,10 +211,7 @@ ControlBlock& process_here(const char* call) {
   return self;
 }
 
-void meet_doom(ControlBlock& self) {
-  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
-    refuse_exiting(self, "a waiting call");
-}
+[[gnu::noinline]] void meet_doom_now(ControlBlock& self) { refuse_exiting(self, "a waiting call"); }
 
 void checkpoint(ControlBlock& self) {
   if (--self.budget == 0) [[unlikely]] {
@@ -235,20 +224,21 @@ void checkpoint(ControlBlock& self) {
   }
 }
 
+[[gnu::noinline]] void park_until(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
+  scheduler::TimerWheel& wheel = scheduler::Worker::here()->wheel;
+  wheel.add(self.wake_timer, deadline_ns);
+  park(self, kNever, waiting);
+  (void)wheel.cancel(self.wake_timer);
+}
+
 void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
-  RuntimeCore& core = *current_core();
+  if (deadline_ns != kNever) return park_until(self, deadline_ns, waiting);
   self.waiting.store(waiting, std::memory_order_relaxed);
-  scheduler::TimerWheel* wheel = nullptr;
-  if (deadline_ns != kNever) {
-    wheel = &core.scheduler.wheel_here();
-    wheel->add(self.wake_timer, deadline_ns);
-  }
   self.budget = kSlice;
   scheduler::Worker::suspend(self, [](void* left) noexcept {
     auto& process = *static_cast<ControlBlock*>(left);
     if (!process.inbox.try_park()) scheduler::Worker::here()->ready_last(process);
   });
-  if (wheel != nullptr) (void)wheel->cancel(self.wake_timer);
   self.waiting.store(Waiting::nothing, std::memory_order_relaxed);
 }
 

@@ -182,6 +182,10 @@ class RuntimeCore final : public scheduler::Host {
 
   // --- messages: send.cpp
   SendResult post(Pid to, Envelope* envelope, std::string_view name = {}) noexcept;
+  /// As post(), by a process on `worker`, which is one of this runtime's.
+  [[gnu::always_inline]] inline SendResult post_from(scheduler::Worker& worker, Pid to, Envelope* envelope,
+                                                     std::string_view name = {}) noexcept;
+  SendResult post_specially(Pid to, Envelope* envelope, std::string_view name) noexcept;
   SendResult post_by_name(std::string_view name, Envelope* envelope) noexcept;
   SendResult post_to_alias(const Alias& alias, Envelope* envelope) noexcept;
   SendResult post_to(const Destination& destination, Envelope* envelope) noexcept;
@@ -224,12 +228,17 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] bool kick_locked(ControlBlock& block) noexcept;
 
   // --- receiving: receive.cpp
-  /// Moves what arrived to the save queue. False when there was nothing.
-  bool drain(ControlBlock& self) noexcept;
+  /// Moves what arrived to the save queue. False when there was nothing. By `self`.
+  static bool drain(ControlBlock& self) noexcept;
+  static void drain_plain(ControlBlock& self) noexcept;
+  bool drain_specially(ControlBlock& self) noexcept;
   /// Its inner part, for the owner, or, where the save queue is shared, for a sender that holds the lock already. Returns what fell
   /// out on the way (stale, alias off, monitor withdrawn), for discard() without the lock.
   enum class Locked : std::uint8_t { no, already };
   [[nodiscard]] Envelope* sort_in(ControlBlock& block, Locked locked) noexcept;
+  [[nodiscard]] Envelope* sort_chain(ControlBlock& block, Envelope* arrived, Locked locked) noexcept;
+  void finish_drain(ControlBlock& self, Envelope* rest) noexcept;
+  void after_drain(ControlBlock& self, Envelope* dropped, bool replies) noexcept;
   /// After `envelope` left the mailbox of `block`: its place is free.
   void left_mailbox(ControlBlock& block, Envelope& envelope) noexcept;
   /// Destroys a chain of envelopes that fell out in sort_in(), and frees their places in the mailbox of `block`.
@@ -352,10 +361,13 @@ class RuntimeCore final : public scheduler::Host {
   scheduler::Worker* worker = scheduler::Worker::here();
   return worker == nullptr ? nullptr : static_cast<ControlBlock*>(worker->current());
 }
+[[nodiscard]] inline WorkerLocal& local_of(const scheduler::Worker& worker) noexcept {
+  return *static_cast<WorkerLocal*>(worker.host_local.get());
+}
 /// The runtime of the calling worker thread; null elsewhere.
 [[nodiscard]] inline RuntimeCore* current_core() noexcept {
   scheduler::Worker* worker = scheduler::Worker::here();
-  return worker == nullptr ? nullptr : &static_cast<WorkerLocal*>(worker->host_local.get())->core;
+  return worker == nullptr ? nullptr : &local_of(*worker).core;
 }
 /// What the exception that is being handled makes of an exit reason (EXR-3).
 [[nodiscard]] ExitReason current_exception_reason() noexcept;
@@ -369,14 +381,17 @@ void enter_blocking_section(BlockingSection* section) noexcept;
 /// The runtime a free function acts on. Throws NotInProcess, naming `call`, on a plain thread.
 RuntimeCore& core_here(const char* call);
 /// The calling process, for calls that may suspend or that change it. Throws NotInProcess, ProcessExiting (CPP-2), or meets the doom.
-ControlBlock& process_here(const char* call);
+inline ControlBlock& process_here(const char* call);
 /// As process_here(), for calls that destructors may make: never throws for a doomed or exiting process.
 ControlBlock& process_here_even_exiting(const char* call);
 
 /// Counts one runtime call of `self`; at the end of its slice others run. A doom is met, unless the stack unwinds already.
 void checkpoint(ControlBlock& self);
 /// Throws ProcessUnwind if `self` is doomed; ProcessExiting if it is and a stack already unwinds. For calls that suspend.
-void meet_doom(ControlBlock& self);
+inline void meet_doom(ControlBlock& self);
+/// What these do when there is something to do.
+ControlBlock& process_here_slowly(const char* call);
+[[noreturn]] void meet_doom_now(ControlBlock& self);
 /// Suspends `self` until a message or a kick arrives or the time comes. Returns after something may have changed: look again.
 void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting);
 
@@ -386,6 +401,35 @@ void check_process_name(std::string_view what, std::string_view name);
 void place_body(ControlBlock& block, const BodyType& type, void* body);
 /// Destroys the body, with what it captured, if it is still there.
 void drop_body(ControlBlock& block) noexcept;
+
+inline ControlBlock& process_here(const char* call) {
+  ControlBlock* const self = current_process();
+  if (self == nullptr || self->life.load(std::memory_order_relaxed) != Life::alive || self->no_suspend != 0 || self->budget == 1)
+      [[unlikely]] {
+    return process_here_slowly(call);
+  }
+  --self->budget;
+  return *self;
+}
+inline void meet_doom(ControlBlock& self) {
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
+    meet_doom_now(self);
+}
+inline bool RuntimeCore::drain(ControlBlock& self) noexcept {
+  if (!self.plain_mailbox.load(std::memory_order_relaxed)) [[unlikely]]
+    return current_core()->drain_specially(self);
+  if (!self.inbox.has_mail()) return false;
+  drain_plain(self);
+  return true;
+}
+inline WorkerLocal* RuntimeCore::worker_local() noexcept {
+  scheduler::Worker* const worker = scheduler::Worker::here();
+  return worker == nullptr || &worker->scheduler() != &scheduler ? nullptr : &local_of(*worker);
+}
+/// For a worker's own counter: no locked operation. release: who sees the last process finished (live()) sees what it did.
+inline void add(std::atomic<std::uint64_t>& mine, std::uint64_t n = 1) noexcept {
+  mine.store(mine.load(std::memory_order_relaxed) + n, std::memory_order_release);
+}
 
 inline constexpr std::uint32_t kSlice = 2000;  // runtime calls of one process before others run (DESIGN 3.9)
 inline constexpr std::int64_t kNever = scheduler::TimerWheel::kNever;

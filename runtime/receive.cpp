@@ -63,15 +63,59 @@ void RefTable::clear() noexcept {
 
 // --- from the inbox to the save queue --------------------------------------------------------------------------------------------
 
+namespace {
+
+/// A message that needs no judgement: its tenant's, and sent by pid.
+bool is_ordinary(const Envelope& envelope, std::uint64_t generation) noexcept {
+  return envelope.kind == EnvelopeKind::user && envelope.alias == 0 && envelope.stamp == generation;
+}
+
+// `sorting` is odd in between, for depth().
+void begin_sorting(ControlBlock& block) noexcept {
+  // relaxed, and before the take: that is a release.
+  block.sorting.store(block.sorting.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+void end_sorting(ControlBlock& block) noexcept {
+  // release, and after the sizes: pairs with the acquire in depth().
+  block.sorting.store(block.sorting.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+}  // namespace
+
+[[gnu::noinline]] void RuntimeCore::drain_plain(ControlBlock& self) noexcept {
+  begin_sorting(self);
+  const std::uint64_t generation = self.pid.generation();
+  for (Envelope* envelope = self.inbox.take_all(); envelope != nullptr;) {
+    Envelope* const next = envelope->next;
+    if (!is_ordinary(*envelope, generation)) [[unlikely]]
+      return current_core()->finish_drain(self, envelope);
+    self.saved.append(*envelope);
+    envelope = next;
+  }
+  end_sorting(self);
+}
+
+[[gnu::noinline]] void RuntimeCore::finish_drain(ControlBlock& self, Envelope* rest) noexcept {
+  Envelope* const dropped = sort_chain(self, rest, Locked::no);
+  end_sorting(self);
+  after_drain(self, dropped, self.replies_pending);
+}
+
 Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
+  begin_sorting(block);
+  Envelope* const arrived = locked == Locked::no ? block.inbox.take_all() : block.inbox.take_all_for_owner();
+  Envelope* const dropped = sort_chain(block, arrived, locked);
+  end_sorting(block);
+  return dropped;
+}
+
+Envelope* RuntimeCore::sort_chain(ControlBlock& block, Envelope* arrived, Locked locked) noexcept {
   Envelope* dropped = nullptr;
   Envelope* next = nullptr;
-  const std::uint32_t sorting = block.sorting.load(std::memory_order_relaxed);
-  block.sorting.store(sorting + 1, std::memory_order_relaxed);  // Before the take: that is a release.
-  Envelope* const arrived = locked == Locked::no ? block.inbox.take_all() : block.inbox.take_all_for_owner();
+  const std::uint64_t generation = block.pid.generation();
   for (Envelope* envelope = arrived; envelope != nullptr; envelope = next) {
     next = envelope->next;
-    if (envelope->kind == EnvelopeKind::user && envelope->alias == 0 && envelope->stamp == block.pid.generation()) [[likely]] {
+    if (is_ordinary(*envelope, generation)) [[likely]] {
       block.saved.append(*envelope);
       continue;
     }
@@ -85,7 +129,6 @@ Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
       dropped = envelope;
     }
   }
-  block.sorting.store(sorting + 2, std::memory_order_release);  // After the sizes: pairs with the acquire in depth().
   return dropped;
 }
 
@@ -136,9 +179,9 @@ bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexc
   return true;
 }
 
-bool RuntimeCore::drain(ControlBlock& self) noexcept {
+bool RuntimeCore::drain_specially(ControlBlock& self) noexcept {
   const bool shared = self.shares_queue();
-  bool anything = self.inbox.has_mail();
+  const bool anything = self.inbox.has_mail();
   if (!anything && !shared) return false;
   Envelope* dropped = nullptr;
   bool replies = false;
@@ -150,12 +193,14 @@ bool RuntimeCore::drain(ControlBlock& self) noexcept {
     dropped = sort_in(self, Locked::no);
     replies = self.replies_pending;
   }
-  if (replies) withdraw_replied(self);
-  if (dropped != nullptr) [[unlikely]] {
-    for (Envelope* at = dropped; at != nullptr; at = at->next) report_dropped(self, *at);
-    discard_dropped(dropped, self);
-  }
+  after_drain(self, dropped, replies);
   return anything;
+}
+
+void RuntimeCore::after_drain(ControlBlock& self, Envelope* dropped, bool replies) noexcept {
+  if (replies) withdraw_replied(self);
+  for (Envelope* at = dropped; at != nullptr; at = at->next) report_dropped(self, *at);
+  discard_dropped(dropped, self);
 }
 
 void RuntimeCore::report_dropped(ControlBlock& self, Envelope& envelope) noexcept {
@@ -213,78 +258,94 @@ void RuntimeCore::discard(Envelope* chain) noexcept {
 
 namespace {
 
-ControlBlock& receiver(const char* call) {
-  ControlBlock& self = process_here(call);
-  if (!self.has_mailbox.load(std::memory_order_relaxed)) {
-    throw NoMailbox(std::string(call) + "() in process " + self.pid.to_string() + ", which was spawned without a mailbox");
-  }
-  return self;
+[[noreturn, gnu::noinline]] void refuse_without_mailbox(const ControlBlock& self, const char* call) {
+  throw NoMailbox(std::string(call) + "() in process " + self.pid.to_string() + ", which was spawned without a mailbox");
 }
 
 }  // namespace
 
-Reception::Reception(const char* call, std::optional<Duration> timeout, std::uint64_t since)
-    : self_(receiver(call)), looked_at_(since), deadline_ns_(kNever), look_once_(false), shared_(self_.shares_queue()) {
-  if (timeout) {
-    look_once_ = *timeout == Duration::zero();
-    if (!look_once_) deadline_ns_ = current_core()->deadline_after(*timeout, call);
-  }
+Reception::Reception(const char* call, std::uint64_t since) : self_(process_here(call)), looked_at_(since), deadline_ns_(kNever) {
+  if (self_.plain_mailbox.load(std::memory_order_relaxed)) [[likely]]
+    return;
+  if (!self_.has_mailbox.load(std::memory_order_relaxed)) refuse_without_mailbox(self_, call);
+  shared_ = self_.shares_queue();
 }
 
-void Reception::release() noexcept {
-  if (!shared_) return;
+Reception::Reception(const char* call, Duration timeout, std::uint64_t since) : Reception(call, since) {
+  look_once_ = timeout == Duration::zero();
+  if (!look_once_) deadline_ns_ = current_core()->deadline_after(timeout, call);
+}
+
+void Reception::unpin() noexcept {
   const std::lock_guard<base::SpinLock> hold(self_.lock);
   self_.pinned = nullptr;
 }
 
-Envelope* Reception::next() {
-  for (;;) {
-    {
-      if (shared_) self_.lock.lock();
-      // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
-      Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_.saved.front() : self_.saved.first_after(looked_at_);
-      while (candidate != nullptr && candidate->kind == EnvelopeKind::reply) candidate = candidate->next;
-      if (candidate != nullptr) {
-        at_ = candidate;
-        looked_at_ = candidate->stamp;
-        if (shared_) {
-          self_.pinned = candidate;
-          self_.lock.unlock();
-        }
-        return candidate;
-      }
-      if (shared_) self_.lock.unlock();
-    }
-    RuntimeCore& core = *current_core();
-    if (!core.drain(self_)) return nullptr;
-    // A terminating signal that came before one of these messages is met first (ORD-7).
-    meet_doom(self_);
+inline Envelope* Reception::look_further() noexcept {
+  // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
+  Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_.saved.front() : self_.saved.first_after(looked_at_);
+  while (candidate != nullptr && candidate->kind == EnvelopeKind::reply) candidate = candidate->next;
+  if (candidate != nullptr) {
+    at_ = candidate;
+    looked_at_ = candidate->stamp;
   }
+  return candidate;
 }
 
-bool Reception::take(Envelope& envelope) {
-  if (shared_) {
+Envelope* Reception::next() {
+  if (shared_) [[unlikely]]
+    return next_shared();
+  if (Envelope* candidate = look_further()) return candidate;
+  return next_arrived();
+}
+
+[[gnu::noinline]] Envelope* Reception::next_shared() {
+  {
+    const std::lock_guard<base::SpinLock> hold(self_.lock);
+    if (Envelope* candidate = look_further()) {
+      self_.pinned = candidate;
+      return candidate;
+    }
+  }
+  return next_arrived();
+}
+
+[[gnu::noinline]] Envelope* Reception::next_arrived() {
+  if (!RuntimeCore::drain(self_)) return nullptr;
+  // A terminating signal that came before one of these messages is met first (ORD-7).
+  meet_doom(self_);
+  return next();
+}
+
+void Reception::take(Envelope& envelope) {
+  at_ = nullptr;
+  if (shared_) [[unlikely]]
+    return take_shared(envelope);
+  self_.saved.remove(envelope);
+  if (envelope.counted) [[unlikely]]
+    return current_core()->left_mailbox(self_, envelope);
+}
+
+[[gnu::noinline]] void Reception::take_shared(Envelope& envelope) {
+  {
     const std::lock_guard<base::SpinLock> hold(self_.lock);
     self_.saved.remove(envelope);
     self_.pinned = nullptr;
-  } else {
-    self_.saved.remove(envelope);
   }
-  at_ = nullptr;
   if (envelope.counted) current_core()->left_mailbox(self_, envelope);
-  return true;
 }
 
 bool Reception::wait() {
   if (look_once_) return false;
-  if (shared_) release();
-  RuntimeCore& core = *current_core();
-  if (deadline_ns_ != kNever && core.scheduler.now_ns() >= deadline_ns_) return false;
+  if (shared_) [[unlikely]] {
+    unpin();
+    at_ = nullptr;  // It may be evicted while we sleep. looked_at_ remembers the place.
+  }
+  if (deadline_ns_ != kNever && current_core()->scheduler.now_ns() >= deadline_ns_) return false;
   // A predicate may have called what takes the kick of a doom in (demonitor, unalias): nothing would wake us any more.
   meet_doom(self_);
-  if (shared_) at_ = nullptr;  // Unpinned: it may be evicted while we sleep. looked_at_ remembers the place.
   park(self_, deadline_ns_, Waiting::message);
-  current_core()->drain(self_);
+  RuntimeCore::drain(self_);
   meet_doom(self_);
   return true;
 }

@@ -63,20 +63,47 @@ Envelope* evict_oldest(ControlBlock& block) noexcept {
 // --- sending ---------------------------------------------------------------------------------------------------------------------
 
 SendResult RuntimeCore::post(Pid to, Envelope* envelope, std::string_view name) noexcept {
+  scheduler::Worker* const worker = scheduler::Worker::here();
+  if (worker != nullptr && &worker->scheduler() == &scheduler && worker->current() != nullptr) {
+    return post_from(*worker, to, envelope, name);
+  }
+  return post_specially(to, envelope, name);
+}
+
+// The common case in one piece, without a call: to an unbounded mailbox, from a process.
+inline SendResult RuntimeCore::post_from(scheduler::Worker& worker, Pid to, Envelope* envelope, std::string_view name) noexcept {
   ControlBlock* const block = slot_of(to);
   // acquire pairs with the release in spawn(): the fields of the tenant are those that go with this generation.
-  if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation() || !to) [[unlikely]] {
+  if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation() ||
+      !block->plain_mailbox.load(std::memory_order_relaxed)) [[unlikely]] {
+    return post_specially(to, envelope, name);
+  }
+  envelope->stamp = to.generation();
+  add(local_of(worker).counters.messages);
+  const mailbox::Inbox::Push pushed = block->inbox.push(*envelope);
+  if (pushed == mailbox::Inbox::Push::queued) return SendResult::queued;
+  if (pushed == mailbox::Inbox::Push::woke) {
+    worker.ready(*block);
+    return SendResult::queued;
+  }
+  dead_letter(DeadLetterReason::no_process, to, name, *envelope);
+  return SendResult::no_process;
+}
+
+[[gnu::noinline]] SendResult RuntimeCore::post_specially(Pid to, Envelope* envelope, std::string_view name) noexcept {
+  ControlBlock* const block = slot_of(to);
+  // acquire: as above.
+  if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation()) {
     dead_letter(DeadLetterReason::no_process, to, name, *envelope);
     return SendResult::no_process;
   }
   envelope->stamp = to.generation();
   if (envelope->kind == EnvelopeKind::user) {
-    if (!block->has_mailbox.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (!block->has_mailbox.load(std::memory_order_relaxed)) {
       dead_letter(DeadLetterReason::no_process, to, name, *envelope);
       return SendResult::no_process;
     }
-    if (block->bounded()) [[unlikely]]
-      return post_bounded(*block, to, envelope, name);
+    if (block->bounded()) return post_bounded(*block, to, envelope, name);
   }
   return push_message(*block, to, envelope, name);
 }
@@ -257,7 +284,7 @@ RuntimeCore* sending_core(RuntimeCore* core, const char* call) {
 }
 
 template <class Post>
-SendResult send_from_here(RuntimeCore* core, Envelope* envelope, Post post) {
+[[gnu::noinline]] SendResult send_from_here(RuntimeCore* core, Envelope* envelope, Post post) {
   EnvelopePtr mine(envelope);
   RuntimeCore* const through = sending_core(core, "send");
   if (through == nullptr) return SendResult::no_process;
@@ -267,6 +294,16 @@ SendResult send_from_here(RuntimeCore* core, Envelope* envelope, Post post) {
 }  // namespace
 
 SendResult post(RuntimeCore* core, Pid to, Envelope* envelope) {
+  if (scheduler::Worker* const worker = scheduler::Worker::here()) {
+    auto* const self = static_cast<ControlBlock*>(worker->current());
+    RuntimeCore& mine = local_of(*worker).core;
+    // A process in the middle of its slice, which nobody wants to end, sends within its own runtime.
+    if (self != nullptr && (core == nullptr || core == &mine) && self->budget != 1 &&
+        self->life.load(std::memory_order_relaxed) == Life::alive) [[likely]] {
+      --self->budget;
+      return mine.post_from(*worker, to, envelope);
+    }
+  }
   return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post(to, mine); });
 }
 SendResult post(RuntimeCore* core, std::string_view name, Envelope* envelope) {

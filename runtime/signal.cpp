@@ -8,17 +8,19 @@ namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
+/// Memory for a whole record; the envelope's type is set to the payload's after.
 template <class Record>
-const MessageType& record_type() {
-  // Memory for the whole record; its type is set to the payload's after.
-  static const MessageType type{
-      .hash = 0, .info = &typeid(Record), .destroy = nullptr, .offset = 0, .bytes = sizeof(Record), .align = alignof(Record)};
-  return type;
-}
+constexpr MessageType record_type{.hash = 0,
+                                  .info = &typeid(Record),
+                                  .destroy = nullptr,
+                                  .offset = 0,
+                                  .bytes = sizeof(Record),
+                                  .align = alignof(Record),
+                                  .size_class = size_class_of(sizeof(Record), alignof(Record))};
 
 /// Throws std::bad_alloc.
 LinkRecord* make_link_record() {
-  Envelope* memory = allocate_envelope(record_type<LinkRecord>());
+  Envelope* memory = allocate_envelope(record_type<LinkRecord>);
   const std::uint8_t size_class = memory->size_class;
   auto* record = ::new (static_cast<void*>(memory)) LinkRecord{};
   record->envelope.type = &message_type<Exit>;
@@ -28,7 +30,7 @@ LinkRecord* make_link_record() {
 }
 
 MonitorRecord* make_monitor_record() {
-  Envelope* memory = allocate_envelope(record_type<MonitorRecord>());
+  Envelope* memory = allocate_envelope(record_type<MonitorRecord>);
   const std::uint8_t size_class = memory->size_class;
   auto* record = ::new (static_cast<void*>(memory)) MonitorRecord{};
   record->envelope.type = &message_type<Down>;

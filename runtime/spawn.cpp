@@ -120,7 +120,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
 
   // The order of pids as one spawner sees it (PID-3): the generation may skip, it never repeats.
-  std::uint64_t generation = child.generation.load(std::memory_order_relaxed) + (child.generation.load(std::memory_order_relaxed) == 0);
+  std::uint64_t generation = child.generation.load(std::memory_order_relaxed);
   const auto order_after = [&](std::uint64_t last) {
     if (last == 0) return;
     const Pid before = Pid::from_id(last);
@@ -164,6 +164,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
                        std::memory_order_relaxed);
   child.overflow.store(limit.overflow, std::memory_order_relaxed);
   child.has_mailbox.store(wanted.mailbox, std::memory_order_relaxed);
+  child.plain_mailbox.store(wanted.mailbox && !child.bounded(), std::memory_order_relaxed);
   child.trap_exit.store(wanted.trap_exit && wanted.mailbox, std::memory_order_relaxed);
   child.room_wanted.store(false, std::memory_order_relaxed);
   child.waiting.store(Waiting::nothing, std::memory_order_relaxed);

@@ -58,6 +58,26 @@ inline void Worker::finish_switch() noexcept {
   }
 }
 
+inline Fiber* Worker::pick_now() noexcept {
+  if (mixed_) [[unlikely]]
+    return pick_mixed();
+  if (lifo_budget_ != 0) {
+    if (Fiber* fiber = lifo_.take()) {
+      --lifo_budget_;
+      return fiber;
+    }
+  }
+  lifo_budget_ = kLifoBudget;
+  if (Fiber* fiber = queue_.pop()) return fiber;
+  return lifo_.take();
+}
+
+inline Fiber* Worker::pick() noexcept {
+  if (is_due(++tick_)) [[unlikely]]
+    return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
+  return pick_now();
+}
+
 [[gnu::noinline]] void Worker::suspend(Fiber& self, AfterLeave then) noexcept {
   Worker* worker = here();
   Fiber* next = worker->pick();
@@ -170,18 +190,14 @@ RunQueue<Fiber>& Worker::queue_for(Fiber& fiber) noexcept {
   return urgency == Urgency::high ? high_ : low_;
 }
 
-void Worker::ready(Fiber& fiber) noexcept {
-  RunQueue<Fiber>& queue = queue_for(fiber);
-  if (&queue != &queue_) {
-    queue.push(&fiber);
-    scheduler_.notify();
-    return;
-  }
-  // The newest runs next: its message is warm. Whom it displaces is left over for others, so only then somebody is woken.
-  if (Fiber* displaced = lifo_.exchange(&fiber)) {
-    queue_.push(displaced);
-    scheduler_.notify();
-  }
+void Worker::ready_urgent(Fiber& fiber) noexcept {
+  queue_for(fiber).push(&fiber);
+  scheduler_.notify();
+}
+
+void Worker::ready_displaced(Fiber& fiber) noexcept {
+  queue_.push(&fiber);
+  scheduler_.notify();
 }
 
 void Worker::ready_from_idle(Fiber& fiber) noexcept {
@@ -192,26 +208,6 @@ void Worker::ready_from_idle(Fiber& fiber) noexcept {
 void Worker::ready_last(Fiber& fiber) noexcept {
   queue_for(fiber).push(&fiber);
   scheduler_.notify();
-}
-
-Fiber* Worker::pick() noexcept {
-  if (is_due(++tick_)) [[unlikely]]
-    return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
-  return pick_now();
-}
-
-Fiber* Worker::pick_now() noexcept {
-  if (mixed_) [[unlikely]]
-    return pick_mixed();
-  if (lifo_budget_ != 0) {
-    if (Fiber* fiber = lifo_.take()) {
-      --lifo_budget_;
-      return fiber;
-    }
-  }
-  lifo_budget_ = kLifoBudget;
-  if (Fiber* fiber = queue_.pop()) return fiber;
-  return lifo_.take();
 }
 
 // High goes first, but every kHighRun-th turn is the others'; of those, every kLowEvery-th is low's. So each class has its turn within a

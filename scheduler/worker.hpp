@@ -76,7 +76,12 @@ class Worker {
   [[noreturn]] static void abandon_stack(Stack& stack) noexcept;
 
   /// Makes `fiber` runnable here, to run next unless something else takes that place. From a fiber on this worker.
-  void ready(Fiber& fiber) noexcept;
+  void ready(Fiber& fiber) noexcept {
+    if (fiber.urgency.load(std::memory_order_relaxed) != Urgency::normal) [[unlikely]]
+      return ready_urgent(fiber);
+    // The newest runs next: its message is warm. Whom it displaces is left over for others, so only then somebody is woken.
+    if (Fiber* displaced = lifo_.exchange(&fiber)) ready_displaced(*displaced);
+  }
   /// Makes `fiber` runnable here, from the worker's own stack, which runs one of those next and tells others of what is left over then:
   /// timers, descriptors and injected work come in crowds, and a wake-up for each would cost more than the work.
   void ready_from_idle(Fiber& fiber) noexcept;
@@ -96,8 +101,10 @@ class Worker {
   friend class Scheduler;
   friend class Watchdog;
 
-  Fiber* pick() noexcept;
-  Fiber* pick_now() noexcept;
+  [[gnu::always_inline]] inline Fiber* pick() noexcept;
+  [[gnu::always_inline]] inline Fiber* pick_now() noexcept;
+  void ready_urgent(Fiber& fiber) noexcept;
+  void ready_displaced(Fiber& fiber) noexcept;
   Fiber* pick_mixed() noexcept;
   RunQueue<Fiber>& queue_for(Fiber& fiber) noexcept;
   Fiber* find() noexcept;

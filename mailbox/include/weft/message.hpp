@@ -54,7 +54,16 @@ struct MessageType {
   std::uint32_t offset;             // of the payload from the envelope's start
   std::uint32_t bytes;              // envelope and payload
   std::uint32_t align;              // of the whole
+  std::uint8_t size_class;          // of the node pool (node_pool.cpp)
 };
+
+/// Sizes of pooled envelopes. What is larger, or aligned more strictly than the first, comes from the heap.
+inline constexpr std::size_t kPooledBytes[] = {64, 128, 256};
+inline constexpr std::uint8_t kHeapClass = 0xff;
+constexpr std::uint8_t size_class_of(std::size_t bytes, std::size_t align) noexcept {
+  if (align > kPooledBytes[0] || bytes > kPooledBytes[2]) return kHeapClass;
+  return bytes <= kPooledBytes[0] ? 0 : bytes <= kPooledBytes[1] ? 1 : 2;
+}
 
 constexpr std::uint64_t fnv1a(std::string_view text) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -135,6 +144,7 @@ inline constexpr MessageType message_type{
     .offset = payload_offset(alignof(T)),
     .bytes = payload_offset(alignof(T)) + static_cast<std::uint32_t>(sizeof(T)),
     .align = static_cast<std::uint32_t>(alignof(T) > alignof(Envelope) ? alignof(T) : alignof(Envelope)),
+    .size_class = size_class_of(payload_offset(alignof(T)) + sizeof(T), alignof(T)),
 };
 
 inline bool same_type(const MessageType& a, const MessageType& b) noexcept {

@@ -95,15 +95,18 @@ using receive_result_t = typename receive_result<typename handler<std::decay_t<H
 class Reception {
  public:
   /// Throws what a wrong call throws. `since`: only messages younger than that reference's number are looked at (RCV-11).
-  Reception(const char* call, std::optional<Duration> timeout, std::uint64_t since = 0);
-  ~Reception() { release(); }
+  Reception(const char* call, std::uint64_t since);
+  Reception(const char* call, Duration timeout, std::uint64_t since);
+  ~Reception() {
+    if (shared_) unpin();
+  }
   Reception(const Reception&) = delete;
   Reception& operator=(const Reception&) = delete;
 
   /// The next message not looked at yet, oldest first; null when all were. It stays in the mailbox.
   Envelope* next();
-  /// Takes the message that next() gave out of the mailbox. False when it was shed meanwhile (Overflow::shed_oldest): go on with next().
-  [[nodiscard]] bool take(Envelope& envelope);
+  /// Takes the message that next() gave out of the mailbox.
+  void take(Envelope& envelope);
   /// Suspends until there may be more. False when the time is over.
   [[nodiscard]] bool wait();
 
@@ -120,14 +123,18 @@ class Reception {
   };
 
  private:
-  void release() noexcept;
+  Envelope* look_further() noexcept;
+  Envelope* next_arrived();
+  Envelope* next_shared();
+  void take_shared(Envelope& envelope);
+  void unpin() noexcept;
 
   ControlBlock& self_;
   std::uint64_t looked_at_;  // numbers up to this were looked at
   Envelope* at_ = nullptr;
   std::int64_t deadline_ns_;
-  bool look_once_;
-  bool shared_;  // the save queue is shared with evicting senders
+  bool look_once_ = false;
+  bool shared_ = false;  // the save queue is shared with evicting senders
 };
 
 template <class F>
@@ -138,7 +145,11 @@ decltype(auto) call_with(F& f, EnvelopePtr envelope) {
   } else {
     // The message leaves its envelope before the handler runs: a handler may run for ever.
     M message = std::move(*static_cast<M*>(envelope->payload()));
-    envelope.reset();
+    if constexpr (std::is_trivially_destructible_v<M>) {
+      free_envelope(envelope.release());
+    } else {
+      envelope.reset();
+    }
     return f(std::move(message));
   }
 }
@@ -188,26 +199,25 @@ const F& function_of(const When<P, F>& handler) {
   return handler.f;
 }
 
-template <class H>
-std::optional<Duration> timeout_of([[maybe_unused]] const H& handler) {
-  if constexpr (is_after<H>) {
-    return handler.d;
-  } else {
-    return std::nullopt;
-  }
+/// The time of the handler that is an after(), of which there is one.
+template <class... H>
+Duration timeout_of(const H&... handlers) {
+  Duration timeout{};
+  const auto look = [&timeout]([[maybe_unused]] const auto& handler) {
+    if constexpr (is_after<std::remove_cvref_t<decltype(handler)>>) timeout = handler.d;
+  };
+  (look(handlers), ...);
+  return timeout;
 }
 
 // Tries one handler; what it returns goes to `result`. True when the message was taken.
 template <class R, class H, class Result>
-bool try_handler(H& handler, Envelope& envelope, Reception& reception, Result& result, bool& again) {
+bool try_handler(H& handler, Envelope& envelope, Reception& reception, Result& result) {
   if constexpr (is_after<H>) {
     return false;
   } else {
     if (!accepts(handler, envelope, reception)) return false;
-    if (!reception.take(envelope)) {
-      again = true;
-      return true;
-    }
+    reception.take(envelope);
     if constexpr (std::is_void_v<R>) {
       (void)result;
       (void)call_with(function_of(handler), EnvelopePtr(&envelope));
@@ -225,9 +235,7 @@ R receive_loop(Reception& reception, H&... handlers) {
   std::conditional_t<std::is_void_v<R>, Nothing, std::optional<R>> result;
   for (;;) {
     while (Envelope* envelope = reception.next()) {
-      bool again = false;
-      const bool taken = (try_handler<R>(handlers, *envelope, reception, result, again) || ...);
-      if (!taken || again) continue;
+      if (!(try_handler<R>(handlers, *envelope, reception, result) || ...)) continue;
       if constexpr (std::is_void_v<R>) {
         return;
       } else {
@@ -255,10 +263,13 @@ template <class... H>
 receive_result_t<H...> receive_from(const char* call, std::uint64_t since, H&... handlers) {
   static_assert(sizeof...(H) > 0, "weft: receive() needs a handler");
   static_assert((int{is_after<H>} + ...) <= 1, "weft: receive() takes one after()");
-  std::optional<Duration> timeout;
-  ((is_after<H> ? void(timeout = timeout_of(handlers)) : void()), ...);
-  Reception reception(call, timeout, since);
-  return receive_loop<receive_result_t<H...>>(reception, handlers...);
+  if constexpr ((is_after<H> || ...)) {
+    Reception reception(call, timeout_of(handlers...), since);
+    return receive_loop<receive_result_t<H...>>(reception, handlers...);
+  } else {
+    Reception reception(call, since);
+    return receive_loop<receive_result_t<H...>>(reception, handlers...);
+  }
 }
 
 std::uint64_t number_to_receive_since(Ref ref);
