@@ -14,8 +14,8 @@ enum class Overflow {
 
 /// The bound of one mailbox. Counts user messages, not bytes; by default there is none (CAP-1).
 struct MailboxLimit {
-  std::size_t capacity = static_cast<std::size_t>(-1);
-  Overflow overflow = Overflow::shed_newest;
+  std::size_t capacity = static_cast<std::size_t>(-1);  ///< user messages; the default is no bound
+  Overflow overflow = Overflow::shed_newest;            ///< what happens to the one too many
 };
 
 }  // namespace weft

@@ -19,7 +19,7 @@ class Message;
 /// "I know": carries what Sendable refuses, for example a pointer whose target outlives every process that sees it.
 template <class T>
 struct unchecked {
-  T value;
+  T value;  ///< moved with the message
 };
 
 namespace detail {
@@ -188,12 +188,16 @@ class Message {
   static Message of(T value) {
     return Message(detail::EnvelopePtr(detail::make_envelope<T>(std::move(value))));
   }
+  /// For weft itself.
   explicit Message(detail::EnvelopePtr envelope) noexcept : envelope_(std::move(envelope)) {}
 
+  /// Whether a T is inside: exactly T, not something that converts to it.
   template <class T>
   bool is() const noexcept {
     return envelope_ && detail::same_type(*envelope_->type, detail::message_type<T>);
   }
+  /// @{
+  /// The value, to look at or change in place; null when it is no T. Valid until the message is moved, taken or destroyed.
   template <class T>
   T* get_if() noexcept {
     return is<T>() ? static_cast<T*>(envelope_->payload()) : nullptr;
@@ -202,6 +206,7 @@ class Message {
   const T* get_if() const noexcept {
     return is<T>() ? static_cast<const T*>(envelope_->payload()) : nullptr;
   }
+  /// @}
   /// Moves the value out and leaves the message empty. Throws std::bad_cast, and changes nothing, when it holds another type.
   template <class T>
   T take() {

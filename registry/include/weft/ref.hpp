@@ -47,6 +47,7 @@ class MonitorRef {
   constexpr explicit operator bool() const noexcept { return number_ != 0; }
   /// The alias asked for with MonitorOptions::alias; a null Alias when none was.
   constexpr Alias alias() const noexcept;
+  /// The same reference, for receive_since().
   constexpr operator Ref() const noexcept;
   friend constexpr auto operator<=>(const MonitorRef&, const MonitorRef&) noexcept = default;
 
@@ -64,6 +65,7 @@ class TimerRef {
  public:
   constexpr TimerRef() noexcept = default;
   constexpr explicit operator bool() const noexcept { return number_ != 0; }
+  /// The same reference, to compare and to keep with others.
   constexpr operator Ref() const noexcept;
   friend constexpr auto operator<=>(const TimerRef&, const TimerRef&) noexcept = default;
 
@@ -122,6 +124,7 @@ constexpr TimerRef::operator Ref() const noexcept { return detail::RefAccess::re
 
 }  // namespace weft
 
+/// @cond
 template <>
 struct std::hash<weft::MonitorRef> {
   std::size_t operator()(const weft::MonitorRef& ref) const noexcept {
@@ -134,3 +137,4 @@ struct std::hash<weft::TimerRef> {
     return static_cast<std::size_t>((ref.slot_ ^ (ref.number_ << 20)) * 0x9E3779B97F4A7C15u);
   }
 };
+/// @endcond

@@ -15,6 +15,7 @@ namespace weft {
 /// Errors: LimitExceeded for a text of more than 255 bytes (as in Erlang) or for more than 1,048,576 atoms.
 class Atom {
  public:
+  /// The atom of `text`; made if there is none yet.
   explicit Atom(std::string_view text);
   /// Lives as long as the program.
   std::string_view text() const noexcept;
@@ -23,9 +24,11 @@ class Atom {
   /// Some total order, the same while the program runs; not the order of the texts.
   friend constexpr auto operator<=>(const Atom&, const Atom&) noexcept = default;
 
+  /// @{
   /// For weft itself.
   static constexpr Atom from_id(std::uint32_t id) noexcept { return Atom(id, 0); }
   constexpr std::uint32_t id() const noexcept { return id_; }
+  /// @}
 
  private:
   constexpr Atom(std::uint32_t id, int) noexcept : id_(id) {}
@@ -33,6 +36,7 @@ class Atom {
 };
 
 inline namespace literals {
+/// `"ping"_atom` is Atom("ping").
 inline Atom operator""_atom(const char* text, std::size_t length) { return Atom(std::string_view(text, length)); }
 }  // namespace literals
 
@@ -45,7 +49,9 @@ inline constexpr Atom normal = Atom::from_id(0), shutdown = Atom::from_id(1), ki
 
 }  // namespace weft
 
+/// @cond
 template <>
 struct std::hash<weft::Atom> {
   std::size_t operator()(weft::Atom atom) const noexcept { return static_cast<std::size_t>(atom.id()) * 0x9E3779B97F4A7C15u; }
 };
+/// @endcond

@@ -19,8 +19,12 @@ namespace weft {
 /// The process called is dead, was never there, died before it replied, or is the caller itself. reason() says which.
 class CallFailed : public Error {
  public:
+  /// @{
+  /// For weft itself; the reason is noproc where none is given.
   explicit CallFailed(const std::string& text) : Error(text), reason_(ExitReason::noproc) {}
   CallFailed(const std::string& text, ExitReason reason) : Error(text), reason_(std::move(reason)) {}
+  /// @}
+  /// noproc where there was nobody to call, calling_self for a call to oneself, else the server's own.
   const ExitReason& reason() const noexcept { return reason_; }
 
  private:
@@ -31,12 +35,16 @@ class CallFailed : public Error {
 class From {
  public:
   From() = default;
+  /// Who called; null in a From that was default-constructed.
   Pid pid() const noexcept { return pid_; }
+  /// Through which the reply goes; off after the first one, and after the caller gave up.
   Alias alias() const noexcept { return detail::RefAccess::alias(pid_, number_); }
 
+  /// @{
   /// For weft itself.
   From(Pid pid, std::uint64_t number) noexcept : pid_(pid), number_(number) {}
   std::uint64_t number() const noexcept { return number_; }
+  /// @}
 
  private:
   Pid pid_;
@@ -46,8 +54,8 @@ class From {
 /// What call() and request() put into the server's mailbox.
 template <class Request>
 struct Call {
-  From from;
-  Request request;
+  From from;        ///< to reply to
+  Request request;  ///< what was asked
 };
 
 namespace detail {
@@ -100,8 +108,11 @@ void reply(const From& from, R value) {
 template <class R>
 class Pending {
  public:
+  /// For weft itself.
   explicit Pending(detail::PendingCall call) noexcept : call_(std::move(call)) {}
+  /// Takes the request over; `other` is no longer pending.
   Pending(Pending&& other) noexcept : call_(std::exchange(other.call_, {})) {}
+  /// Exchanges the two requests.
   Pending& operator=(Pending&& other) noexcept {
     std::swap(call_, other.call_);
     return *this;
@@ -129,6 +140,7 @@ class Pending {
   }
   /// For weft itself.
   const detail::PendingCall& call() const noexcept { return call_; }
+  /// Whether the reply was neither taken nor abandoned; not whether it is there.
   bool pending() const noexcept { return static_cast<bool>(call_.ref); }
 
  private:

@@ -55,7 +55,13 @@ struct ReasonWith final : ReasonData {
 /// Equal are two reasons of one kind with equal texts and payloads; payloads without == are equal to themselves only.
 class ExitReason {
  public:
-  static const ExitReason normal, shutdown, kill, killed, noproc, timeout, noconnection;
+  static const ExitReason normal;        ///< the body returned; ignored by links
+  static const ExitReason shutdown;      ///< asked to end; clean for the log, abnormal for links
+  static const ExitReason kill;          ///< as a signal: ends its receiver, trapping or not, with `killed`
+  static const ExitReason killed;        ///< what a kill ends with; trappable when it comes through a link
+  static const ExitReason noproc;        ///< there was no such process
+  static const ExitReason timeout;       ///< for a user's own protocols
+  static const ExitReason noconnection;  ///< for a user's own protocols
 
   /// Normal.
   ExitReason() noexcept;
@@ -70,7 +76,9 @@ class ExitReason {
   /// For weft itself: kind `nocatch`, an uncaught throw of something that is no std::exception.
   static ExitReason uncaught(std::string type);
 
+  /// Its kind: "normal", "error", "custom", or the atom it was made of.
   Atom kind() const noexcept { return data_->kind; }
+  /// Whether the kind is normal.
   bool is_normal() const noexcept { return data_->kind == detail::atoms::normal; }
   /// The text of an error; empty for other kinds. Lives as long as this reason or a copy of it.
   std::string_view what() const noexcept;
@@ -86,6 +94,8 @@ class ExitReason {
   }
   friend bool operator==(const ExitReason& a, const ExitReason& b);
 
+  /// @{
+  /// Shares what belongs to the reason; copies nothing of it.
   ExitReason(const ExitReason& other) noexcept : data_(other.data_) { retain(); }
   ExitReason(ExitReason&& other) noexcept : data_(std::exchange(other.data_, normal_data())) {}
   ExitReason& operator=(const ExitReason& other) noexcept {
@@ -100,6 +110,7 @@ class ExitReason {
     std::swap(data_, other.data_);
     return *this;
   }
+  /// @}
   ~ExitReason() { release(); }
 
  private:
@@ -126,7 +137,9 @@ struct Exit;
 /// What weft::exit(ExitReason) throws: catchable, and no std::exception, so that a handler for those does not swallow it (EXR-2).
 class ExitException {
  public:
+  /// For weft itself: use weft::exit().
   explicit ExitException(ExitReason reason) noexcept : reason_(std::move(reason)) {}
+  /// What the process ends with unless this is caught.
   const ExitReason& reason() const noexcept { return reason_; }
 
  private:

@@ -17,49 +17,60 @@
 
 namespace weft {
 
+/// `starting` has not run yet; `exiting` ends, and has left the tables or is about to.
 enum class ProcessStatus : std::uint8_t { starting, runnable, running, waiting, exiting };
 
 /// One process at one moment (INF-1).
 struct ProcessInfo {
-  Pid pid, parent;
+  Pid pid;     ///< of the process
+  Pid parent;  ///< who spawned it; null for one that a plain thread spawned
+  /// At the moment of asking.
   ProcessStatus status = ProcessStatus::starting;
-  std::string waiting_for;  ///< "message", "sleep", "call", "descriptor" …; empty unless it waits
-  std::vector<std::string> names, groups;
-  std::string label;
-  std::vector<Pid> links;
+  std::string waiting_for;           ///< "message", "sleep", "call", "descriptor" …; empty unless it waits
+  std::vector<std::string> names;    ///< registered for it
+  std::vector<std::string> groups;   ///< of which it is a member
+  std::string label;                 ///< SpawnOptions::label, or the last set_label()
+  std::vector<Pid> links;            ///< whom it is linked to
   std::vector<Pid> monitored_by;     ///< the watchers, one entry per monitor
   std::vector<MonitorRef> monitors;  ///< the monitors it holds
   std::size_t mailbox_depth = 0;     ///< everything received and not yet consumed (CAP-4)
   std::uint64_t shed = 0;            ///< messages its mailbox refused
-  bool trap_exit = false;
+  bool trap_exit = false;            ///< exit signals become messages
+  /// As last set; it holds from the next time the process becomes runnable.
   Priority priority = Priority::normal;
   std::size_t stack_bytes = 0;       ///< 0 while it has no stack
-  std::size_t stack_high_water = 0;  ///< deepest use of that stack; only while it waits, else 0
+  std::size_t stack_high_water = 0;  ///< deepest use of that stack, also by processes before; only while it waits, else 0
   std::uint64_t reductions = 0;      ///< runtime calls so far, counted when a slice ends
 };
 
 /// Counters since the runtime started. Each is exact at rest; a sample taken while processes run may be torn between counters.
 struct Stats {
-  std::uint64_t spawned = 0, finished = 0, live = 0;
-  std::uint64_t dropped = 0;  ///< user messages refused by full mailboxes
-  std::uint64_t shed = 0;     ///< the same
-  std::uint64_t messages_sent = 0;
-  std::uint64_t exit_signals_sent = 0;
-  std::uint64_t downs_sent = 0;
-  std::uint64_t dead_letters = 0;  ///< messages to nobody: dead process, unknown name, alias off, or shed
-  std::uint64_t active_links = 0, active_monitors = 0, active_timers = 0;
-  std::uint64_t registered_names = 0;
-  std::uint64_t steals = 0, parks = 0;  ///< processes stolen by workers; times a worker went to sleep
-  std::uint64_t stacks_live = 0;
-  unsigned workers = 0;
-  Duration uptime{};
+  std::uint64_t spawned = 0;            ///< processes ever started
+  std::uint64_t finished = 0;           ///< processes that are gone
+  std::uint64_t live = 0;               ///< at rest, spawned - finished
+  std::uint64_t dropped = 0;            ///< user messages refused by full mailboxes
+  std::uint64_t shed = 0;               ///< the same
+  std::uint64_t messages_sent = 0;      ///< messages and replies that entered a mailbox
+  std::uint64_t exit_signals_sent = 0;  ///< by links and by exit()
+  std::uint64_t downs_sent = 0;         ///< to the holders of monitors
+  std::uint64_t dead_letters = 0;       ///< messages to nobody: dead process, unknown name, alias off, or shed
+  std::uint64_t active_links = 0;       ///< a pair that is linked counts once
+  std::uint64_t active_monitors = 0;    ///< neither removed nor fired
+  std::uint64_t active_timers = 0;      ///< of send_after() and its relatives
+  std::uint64_t registered_names = 0;   ///< now
+  std::uint64_t steals = 0;             ///< processes that a worker took from another
+  std::uint64_t parks = 0;              ///< times a worker went to sleep
+  std::uint64_t stacks_live = 0;        ///< stacks in the hands of processes
+  unsigned workers = 0;                 ///< threads that run processes
+  Duration uptime{};                    ///< since the constructor of the runtime
 };
 
 /// Why a message reached nobody.
 enum class DeadLetterReason : std::uint8_t { no_process, shed, alias_off };
 
+/// One of them. The views hold for the call of the sink alone.
 struct DeadLetter {
-  DeadLetterReason reason;
+  DeadLetterReason reason;     ///< what became of it
   Pid to;                      ///< null for an unknown name
   std::string_view name;       ///< where it was sent by name
   std::string_view type_name;  ///< of the message
@@ -67,6 +78,7 @@ struct DeadLetter {
 /// Called on the sender's or the receiver's thread, with no lock held. What it throws is swallowed and counted as a log failure.
 using DeadLetterSink = std::function<void(const DeadLetter&)>;
 
+/// How much is logged: each level includes those before it.
 enum class LogLevel : std::uint8_t { off, error, warn, info, debug };
 /// One line without a newline. Called by the process or thread it is about, with no lock held; what it throws is swallowed (CPP-24).
 using LogSink = std::function<void(LogLevel, std::string_view)>;
@@ -77,6 +89,7 @@ bool is_alive(Pid pid);
 std::optional<ProcessInfo> info(Pid pid);
 /// Every process alive during the whole call, none twice (PID-5); those that are exiting too.
 std::vector<Pid> list();
+/// The counters of the caller's runtime, as Runtime::stats().
 Stats stats();
 
 }  // namespace weft

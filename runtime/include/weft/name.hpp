@@ -23,6 +23,7 @@ inline constexpr std::size_t kMaxNameBytes = 255;
 void register_name(std::string name, Pid pid = self());
 /// False for an unknown name. Does not affect the process (NAM-5).
 bool unregister(std::string_view name);
+/// Who has the name now. Nothing for an unknown one, and for one whose holder has ended (NAM-3).
 std::optional<Pid> whereis(std::string_view name);
 /// All names (NAM-7).
 std::vector<std::string> registered();
@@ -32,7 +33,9 @@ std::vector<std::string> registered();
 bool join(std::string group, Pid pid = self());
 /// False when it was no member.
 bool leave(std::string_view group, Pid pid = self());
+/// Who is in the group now, in no order; empty for an unknown one.
 std::vector<Pid> members(std::string_view group);
+/// All groups that have members.
 std::vector<std::string> groups();
 /// Kills each member; returns how many were alive when signalled (GRP-4).
 std::size_t kill_group(std::string_view group);

@@ -65,14 +65,16 @@ class Descriptor {
 
 }  // namespace detail
 
+/// Sockets and descriptors whose calls suspend the process, not its worker. What holds for all of them stands in <weft/net.hpp>.
 namespace net {
 
 /// The system refused. code() is an errno; ECONNRESET, ECONNREFUSED, EPIPE, EADDRINUSE ... tell cases apart. EBADF: the object is closed,
 /// perhaps by another process while this one waited.
 class NetError : public Error {
  public:
+  /// For weft itself.
   NetError(const std::string& text, int code) : Error(text), code_(code) {}
-  [[nodiscard]] int code() const noexcept { return code_; }
+  [[nodiscard]] int code() const noexcept { return code_; }  ///< an errno, for example ECONNRESET
 
  private:
   int code_;
@@ -87,8 +89,8 @@ class Address {
   /// `host` is numeric: "192.0.2.1" or "2001:db8::1". Names are not looked up. Throws BadArgument with the text that is no address.
   static Address parse(std::string_view host, std::uint16_t port);
 
-  [[nodiscard]] std::uint16_t port() const noexcept;
-  [[nodiscard]] std::string to_string() const;  ///< "192.0.2.1:80", "[2001:db8::1]:80"
+  [[nodiscard]] std::uint16_t port() const noexcept;  ///< in the host's byte order
+  [[nodiscard]] std::string to_string() const;        ///< "192.0.2.1:80", "[2001:db8::1]:80"
   friend bool operator==(const Address&, const Address&) noexcept = default;
 
  private:
@@ -101,6 +103,7 @@ class Address {
   std::uint32_t size_bytes_ = 0;
 };
 
+/// Of an option.
 enum class Switch : std::uint8_t { off, on };
 
 /// A connected byte stream: what TcpStream and UnixStream share. Writing to a peer that is gone raises no signal.
@@ -129,12 +132,14 @@ class StreamSocket {
   [[nodiscard]] int fd() const noexcept { return descriptor_.fd(); }
 
  protected:
+  /// @cond
   explicit StreamSocket(detail::Descriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
   StreamSocket(StreamSocket&&) noexcept = default;
   StreamSocket& operator=(StreamSocket&&) noexcept = default;
   ~StreamSocket() = default;
 
   detail::Descriptor descriptor_;
+  /// @endcond
 };
 
 /// A socket that waits for connections: what TcpListener and UnixListener share.
@@ -146,6 +151,7 @@ class ListenSocket {
   [[nodiscard]] int fd() const noexcept { return descriptor_.fd(); }  ///< -1 once closed; it stays ours.
 
  protected:
+  /// @cond
   explicit ListenSocket(detail::Descriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
   ListenSocket(ListenSocket&&) noexcept = default;
   ListenSocket& operator=(ListenSocket&&) noexcept = default;
@@ -154,8 +160,10 @@ class ListenSocket {
   detail::Descriptor accept_next(Duration timeout);
 
   detail::Descriptor descriptor_;
+  /// @endcond
 };
 
+/// A TCP connection.
 class TcpStream : public StreamSocket {
  public:
   /// Errors: as above; NetError ECONNREFUSED when nobody listens, EHOSTUNREACH ...; TimedOut when the peer does not answer in time.
@@ -172,11 +180,13 @@ class TcpStream : public StreamSocket {
   using StreamSocket::StreamSocket;
 };
 
+/// How a listener waits.
 struct ListenOptions {
   int backlog = 511;        ///< Connections the kernel completes ahead of accept(); it may cut this to its own limit.
   bool reuse_port = false;  ///< TCP: several listeners share the port and the kernel spreads connections over them (SO_REUSEPORT).
 };
 
+/// Waits for TCP connections.
 class TcpListener : public ListenSocket {
  public:
   /// A port whose last owner is gone is taken at once (SO_REUSEADDR). Any thread, does not wait.
@@ -193,6 +203,7 @@ class TcpListener : public ListenSocket {
   using ListenSocket::ListenSocket;
 };
 
+/// A connection through a socket of the file system.
 class UnixStream : public StreamSocket {
  public:
   /// `path` as for UnixListener. While the listener's backlog is full it tries again until the timeout.
@@ -204,6 +215,7 @@ class UnixStream : public StreamSocket {
   using StreamSocket::StreamSocket;
 };
 
+/// Waits for connections through a socket of the file system.
 class UnixListener : public ListenSocket {
  public:
   /// Makes a socket file at `path`, at most 107 bytes; a `path` that begins with a zero byte is a name in the abstract namespace, without a
@@ -217,7 +229,9 @@ class UnixListener : public ListenSocket {
   using ListenSocket::ListenSocket;
 };
 
+/// What wait_fd() waits for.
 enum class Interest : std::uint8_t { read, write };
+/// How its wait ended.
 enum class [[nodiscard]] Readiness : std::uint8_t{ready, timed_out};
 
 /// Suspends until a descriptor of someone else's, of a library say, is ready: an operation of that kind would not block, or would fail at

@@ -24,19 +24,20 @@ namespace weft {
 
 class Runtime;
 
+/// Who goes first among the runnable processes of a worker. Low ones run too, about an eighth as often (FLG-3).
 enum class Priority : std::uint8_t { low, normal, high };
 
 /// How a process starts. Every member has an initialiser, so that `{.name = "x"}` compiles without warnings.
 struct SpawnOptions {
-  std::string name{};                 ///< registered before spawn returns; NameTaken if it is taken, and no process was made
-  std::string label{};                ///< free text for logs and the census; not unique (INF-4)
-  std::vector<std::string> groups{};  ///< joined before spawn returns
-  bool link = false;                  ///< to the spawning process, from before the first instruction (LIF-9)
-  bool trap_exit = false;             ///< as trap_exit(true) before the first instruction
-  bool mailbox = true;                ///< false: nothing can be received, and exits cannot be trapped (MBX)
-  MailboxLimit limit{};               ///< default: the runtime's
-  std::size_t stack_bytes = 0;        ///< rounded up to a power of two from 64 KiB to 256 MiB; 0: the runtime's default
-  Priority priority = Priority::normal;
+  std::string name{};                    ///< registered before spawn returns; NameTaken if it is taken, and no process was made
+  std::string label{};                   ///< free text for logs and the census; not unique (INF-4)
+  std::vector<std::string> groups{};     ///< joined before spawn returns
+  bool link = false;                     ///< to the spawning process, from before the first instruction (LIF-9)
+  bool trap_exit = false;                ///< as trap_exit(true) before the first instruction
+  bool mailbox = true;                   ///< false: nothing can be received, and exits cannot be trapped (MBX)
+  MailboxLimit limit{};                  ///< default: the runtime's
+  std::size_t stack_bytes = 0;           ///< rounded up to a power of two from 64 KiB to 256 MiB; 0: the runtime's default
+  Priority priority = Priority::normal;  ///< from the first run on
 };
 
 /// When an alias stops working by itself (ALI-2).
@@ -47,14 +48,16 @@ enum class AliasMode : std::uint8_t {
   reply_demonitor,   ///< of a monitor: as both; the first message through it ends the monitor too
 };
 
+/// What a monitor brings besides the Down.
 struct MonitorOptions {
   std::optional<AliasMode> alias{};  ///< make an alias with the monitor: MonitorRef::alias()
   std::optional<Atom> tag{};         ///< comes back in Down::tag
 };
 
+/// What spawn_monitor() gives.
 struct Monitored {
-  Pid pid;
-  MonitorRef ref;
+  Pid pid;         ///< of the child
+  MonitorRef ref;  ///< which its Down will carry
 };
 
 namespace detail {
@@ -134,6 +137,7 @@ Monitored spawn_monitor_with(const SpawnOptions* options, const MonitorOptions& 
 
 }  // namespace detail
 
+/// @{
 /// Starts a process that runs `f(args...)`, everything moved in, and returns its address at once (LIF-1).
 ///
 /// Order:   the process can be addressed, and has its name and groups, when this returns; it may also have ended already.
@@ -149,7 +153,9 @@ template <class F, class... Args>
 Pid spawn(SpawnOptions options, F f, Args... args) {
   return detail::spawn_with(nullptr, &options, false, std::move(f), std::move(args)...);
 }
+/// @}
 
+/// @{
 /// As spawn(), linked to the caller from before the child's first instruction (LIF-9).
 template <class F, class... Args>
 requires detail::NotOptions<F> Pid spawn_link(F f, Args... args) {
@@ -159,7 +165,9 @@ template <class F, class... Args>
 Pid spawn_link(SpawnOptions options, F f, Args... args) {
   return detail::spawn_with(nullptr, &options, true, std::move(f), std::move(args)...);
 }
+/// @}
 
+/// @{
 /// As spawn(), monitored by the caller from before the child's first instruction: the DOWN carries the true reason (LIF-9).
 template <class F, class... Args>
 requires detail::NotOptions<F> Monitored spawn_monitor(F f, Args... args) {
@@ -173,9 +181,10 @@ template <class F, class... Args>
 Monitored spawn_monitor(MonitorOptions monitor, F f, Args... args) {
   return detail::spawn_monitor_with(nullptr, monitor, std::move(f), std::move(args)...);
 }
+/// @}
 
 /// The process registered as `name`, or one that is started with `f` and registered. Of several callers at once, all get the same
-/// process, and no loser's body ever runs (LIF-11).
+/// process, and no loser's body ever runs (LIF-11). Errors: as spawn() and register_name().
 template <class F>
 Pid whereis_or_spawn(std::string_view name, F f) {
   auto body = detail::make_body(std::move(f));
@@ -200,6 +209,7 @@ void yield();
 void checkpoint();
 /// Suspends the caller for at least `d`; never early (TIM-5). Messages wait. Errors: BadArgument for a negative duration.
 void sleep_for(Duration d);
+/// The same until `t` of the runtime's clock; a moment that has passed is as yield().
 void sleep_until(TimePoint t);
 
 /// The old value. A change of priority holds from the next time the process becomes runnable (FLG-3).
@@ -207,6 +217,7 @@ Priority set_priority(Priority priority);
 /// Whether exit signals become messages; the old value. Signals received before the call were judged by the old value (EXR-9).
 /// Errors: NoMailbox in a process without one (MBX-2).
 bool trap_exit(bool on);
+/// Free text for logs, dumps and the census (INF-4). Errors: NotInProcess; std::bad_alloc.
 void set_label(std::string label);
 
 namespace detail {

@@ -319,8 +319,9 @@ template <class T>
 std::optional<T> receive_for(Duration d) {
   return receive([](T message) { return std::optional<T>(std::move(message)); }, after(d, [] { return std::optional<T>(); }));
 }
-/// The oldest message of any type.
+/// The oldest message of any type; waits for it.
 Message receive_any();
+/// The same, or nothing when none came within `d`. Zero looks once.
 std::optional<Message> receive_any_for(Duration d);
 
 }  // namespace weft

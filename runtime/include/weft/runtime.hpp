@@ -30,32 +30,34 @@ enum class StackGuard : std::uint8_t { automatic, markers, mprotect, canary };
 
 /// Fixed when the runtime starts.
 struct RuntimeOptions {
-  unsigned workers = 0;                              ///< 0: what affinity and cgroup quota grant
-  std::size_t stack_bytes = std::size_t{64} * 1024;  ///< default size of a process's stack
-  std::size_t max_processes = std::size_t{1} << 24;  ///< at most 16,777,216
-  std::size_t max_stacks = std::size_t{1} << 24;     ///< processes that have begun to run and are not hibernated
-  std::size_t max_timers = std::size_t{1} << 24;     ///< of send_after and its relatives; waits with a time limit do not count
-  MailboxLimit mailbox{};                            ///< of processes that do not choose their own
-  Clock clock = Clock::steady;
-  LogLevel log_level = LogLevel::off;
-  LogSink log{};
-  DeadLetterSink dead_letters{};
+  unsigned workers = 0;                                ///< 0: what affinity and cgroup quota grant
+  std::size_t stack_bytes = std::size_t{64} * 1024;    ///< default size of a process's stack
+  std::size_t max_processes = std::size_t{1} << 24;    ///< at most 16,777,216
+  std::size_t max_stacks = std::size_t{1} << 24;       ///< processes that have begun to run and are not hibernated
+  std::size_t max_timers = std::size_t{1} << 24;       ///< of send_after and its relatives; waits with a time limit do not count
+  MailboxLimit mailbox{};                              ///< of processes that do not choose their own
+  Clock clock = Clock::steady;                         ///< of timers and time limits
+  LogLevel log_level = LogLevel::off;                  ///< the least important level that reaches `log`
+  LogSink log{};                                       ///< where lines go; without one nothing is logged
+  DeadLetterSink dead_letters{};                       ///< who hears of messages that reached nobody
   std::size_t blocking_threads = 64;                   ///< most threads of the blocking pool
   Duration watchdog = std::chrono::milliseconds(500);  ///< a process that holds its worker so long is named in the log, at warn; 0: never
-  StackGuard stack_guard = StackGuard::automatic;
-  bool overflow_handler = false;  ///< install the SIGSEGV handler that names the process whose stack overflowed
+  StackGuard stack_guard = StackGuard::automatic;      ///< the kind that is tried first
+  bool overflow_handler = false;                       ///< install the SIGSEGV handler that names the process whose stack overflowed
 };
 
 /// Who was still there when stop() gave up waiting for them to end.
 struct StopReport {
-  std::vector<Pid> survivors;
-  std::vector<ProcessInfo> details;
+  std::vector<Pid> survivors;        ///< empty when all have ended
+  std::vector<ProcessInfo> details;  ///< of each: its names, groups, label and parent
 };
 
 /// A process that a host thread started ended otherwise than by returning.
 class ProcessExited : public Error {
  public:
+  /// For weft itself.
   ProcessExited(const std::string& text, ExitReason reason) : Error(text), reason_(std::move(reason)) {}
+  /// What it ended with.
   const ExitReason& reason() const noexcept { return reason_; }
 
  private:
@@ -65,7 +67,9 @@ class ProcessExited : public Error {
 /// Waits for the end of one process. Copyable; valid for ever, also after the runtime.
 class JoinHandle {
  public:
+  /// For weft itself: use Runtime::start().
   explicit JoinHandle(std::shared_ptr<detail::JoinState> state) noexcept : state_(std::move(state)) {}
+  /// Of the process, also when it is gone.
   Pid pid() const noexcept;
   /// Waits until the process is gone and everybody was told (INF-7). A process that calls it is suspended, a plain thread blocked.
   /// Errors: BadArgument for a process that joins itself.
@@ -92,6 +96,7 @@ class Runtime {
   /// The runtime of the calling process, null outside one.
   static Runtime* of_self() noexcept;
 
+  /// @{
   /// As weft::spawn. From a process of this runtime the caller is the parent; from elsewhere there is none, and `link` is a NotInProcess.
   template <class F, class... Args>
   requires detail::NotOptions<F> Pid spawn(F f, Args... args) {
@@ -101,12 +106,15 @@ class Runtime {
   Pid spawn(SpawnOptions options, F f, Args... args) {
     return detail::spawn_with(core_.get(), &options, false, std::move(f), std::move(args)...);
   }
+  /// @}
+  /// As weft::whereis_or_spawn.
   template <class F>
   Pid whereis_or_spawn(std::string_view name, F f) {
     auto body = detail::make_body(std::move(f));
     detail::SpawnRequest request{.type = &detail::body_type<decltype(body)>, .body = &body};
     return detail::whereis_or_spawn_process(core_.get(), name, request);
   }
+  /// @{
   /// As spawn(), with a handle to wait for its end.
   template <class F, class... Args>
   requires detail::NotOptions<F> JoinHandle start(F f, Args... args) { return start_with(nullptr, std::move(f), std::move(args)...); }
@@ -114,9 +122,12 @@ class Runtime {
   JoinHandle start(SpawnOptions options, F f, Args... args) {
     return start_with(&options, std::move(f), std::move(args)...);
   }
+  /// @}
 
+  /// @{
   /// Runs `body` as a process, waits for it, and gives its result. It may capture references: the caller waits.
-  /// Errors: what the body threw; ProcessExited if it ended by exit() or a signal.
+  /// Threads: any; a process that calls it is suspended, a plain thread blocked.
+  /// Errors:  what the body threw; ProcessExited if it ended by exit() or a signal; those of spawn().
   template <class F>
   auto run(F body) -> std::invoke_result_t<F> {
     return run_with(SpawnOptions{}, std::move(body));
@@ -125,7 +136,9 @@ class Runtime {
   auto run(SpawnOptions options, F body) -> std::invoke_result_t<F> {
     return run_with(std::move(options), std::move(body));
   }
+  /// @}
 
+  /// @{
   /// As weft::send. A thread is one sender: what it sends to one process arrives in order (CPP-13).
   template <Sendable M>
   SendResult send(Pid to, M message) {
@@ -144,11 +157,14 @@ class Runtime {
     return detail::post(core_.get(), to, detail::make_envelope<M>(std::move(message)));
   }
   SendResult send(Pid to, Message message);
+  /// @}
   /// As weft::call, through a process made for it (GS-15); blocks the thread.
   template <class R, Sendable Request>
   R call(Destination to, Request request, Duration timeout = std::chrono::seconds(5)) {
     return run([&] { return weft::call<R>(std::move(to), std::move(request), timeout); });
   }
+  /// @{
+  /// As the free functions of these names. Errors: those, but never NotInProcess.
   template <Sendable M>
   TimerRef send_after(Duration d, Destination to, M message) {
     return detail::start(core_.get(), {.in = d}, to, std::move(message));
@@ -163,10 +179,16 @@ class Runtime {
   }
   std::optional<Duration> cancel_timer(TimerRef ref);
   std::optional<Duration> read_timer(TimerRef ref);
+  /// @}
 
+  /// @{
+  /// As weft::exit(Pid, ExitReason) and weft::kill. From a plain thread Exit::from is a null Pid.
   void exit(Pid pid, ExitReason reason);
   void kill(Pid pid);
+  /// @}
 
+  /// @{
+  /// As the free functions of these names.
   void register_name(std::string name, Pid pid);
   bool unregister(std::string_view name);
   std::optional<Pid> whereis(std::string_view name);
@@ -180,17 +202,23 @@ class Runtime {
     return detail::broadcast(core_.get(), group, message);
   }
   std::size_t kill_group(std::string_view group);
+  /// @}
 
+  /// @{
+  /// As the free functions of these names. A thread, like a process, sees the effect of what it did before (ORD-9).
   bool is_alive(Pid pid);
   std::vector<Pid> list();
   std::optional<ProcessInfo> info(Pid pid);
+  /// @}
   /// False for a dead process (INF-4).
   bool set_label(Pid pid, std::string label);
+  /// The counters.
   Stats stats();
   /// Live processes by label and members by group; a text that is both counts both (INF-6).
   std::map<std::string, std::size_t> census();
   /// One line for each process, and the counters.
   void dump(std::ostream& out);
+  /// Its clock: steady or virtual.
   TimePoint now();
 
   /// Orderly end (SHU-3): every process gets an exit signal `shutdown`; what lives at the deadline is killed; what does not meet its kill

@@ -23,18 +23,24 @@ enum class SendResult : std::uint8_t {
 /// Where something is sent: a process, a registered name (resolved when it is used), or an alias.
 class Destination {
  public:
+  /// @{
+  /// A pid, an alias or a name, so that a call takes any of them.
   Destination(Pid pid) noexcept : kind_(Kind::pid), pid_(pid) {}
   Destination(Alias alias) noexcept : kind_(Kind::alias), alias_(alias) {}
   Destination(Atom name) : kind_(Kind::name), name_(name.text()) {}
   Destination(std::string_view name) : kind_(Kind::name), name_(name) {}
   Destination(const char* name) : kind_(Kind::name), name_(name) {}
   Destination(const std::string& name) : kind_(Kind::name), name_(name) {}
+  /// @}
 
+  /// @{
+  /// What it is, and that; the others are null or empty.
   enum class Kind : std::uint8_t { pid, name, alias };
   Kind kind() const noexcept { return kind_; }
   Pid pid() const noexcept { return pid_; }
   const Alias& alias() const noexcept { return alias_; }
   const std::string& name() const noexcept { return name_; }
+  /// @}
   /// "<0.1.2>", "name", or "an alias of <0.1.2>"
   std::string to_string() const;
 
@@ -54,6 +60,7 @@ SendResult post(RuntimeCore* core, const Alias& alias, Envelope* envelope);
 SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout);
 }  // namespace detail
 
+/// @{
 /// Moves `message` to the mailbox of `to` and returns at once.
 ///
 /// Returns: a hint. Exact is `no_process` for a process whose DOWN the caller has received, and for an unknown name.
@@ -78,9 +85,12 @@ template <Sendable M>
 SendResult send(Alias to, M message) {
   return detail::post(nullptr, to, detail::make_envelope<M>(std::move(message)));
 }
+/// @}
+/// @{
 /// Passes a received message on, whatever its type. An empty Message is a BadArgument.
 SendResult send(Pid to, Message message);
 SendResult send(std::string_view name, Message message);
+/// @}
 
 /// As send(), but suspends the caller while the receiver's mailbox is full.
 ///

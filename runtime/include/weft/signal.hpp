@@ -15,16 +15,16 @@ namespace weft {
 
 /// To a process that traps exits: `from` ended, or sent exit(Pid, reason).
 struct Exit {
-  Pid from;
-  ExitReason reason;
+  Pid from;           ///< null where the signal came from a plain thread
+  ExitReason reason;  ///< its own, or the one it sent
 };
 
 /// To the holder of a monitor: its target ended. Exactly one for each monitor that was not removed first (MON-2).
 struct Down {
-  MonitorRef ref;
-  Pid pid;           ///< of the target; null where a name was monitored that nobody had
-  std::string name;  ///< where the monitor was by name (MON-4)
-  ExitReason reason;
+  MonitorRef ref;           ///< of the monitor that fired
+  Pid pid;                  ///< of the target; null where a name was monitored that nobody had
+  std::string name;         ///< where the monitor was by name (MON-4)
+  ExitReason reason;        ///< the target's own, or noproc where it was dead already
   std::optional<Atom> tag;  ///< MonitorOptions::tag
 };
 
@@ -47,6 +47,7 @@ void link(Pid pid);
 /// Removes the link. After the return it has no effect on the caller any more; at most one Exit may wait already (LNK-5).
 void unlink(Pid pid);
 
+/// What demonitor() does besides removing the monitor.
 struct DemonitorOptions {
   bool flush = false;  ///< remove a Down of this monitor that waits already
   bool info = false;   ///< answer whether the monitor was there (MON-6)

@@ -12,7 +12,9 @@
 
 namespace weft {
 
+/// What became of a write.
 enum class StreamResult : std::uint8_t { ok, timed_out, closed };
+/// What one read gives: at least one byte.
 using Chunk = std::vector<std::byte>;
 
 namespace detail {
@@ -22,9 +24,13 @@ struct StreamState;
 /// The end that writes. Move-only; used by one process at a time. Ends the stream when it is destroyed (STR-2).
 class StreamWriter {
  public:
+  /// For weft itself: use stream().
   explicit StreamWriter(std::shared_ptr<detail::StreamState> state) noexcept;
+  /// @{
+  /// Takes the end over; the other has none then. An end that is overwritten is destroyed.
   StreamWriter(StreamWriter&&) noexcept;
   StreamWriter& operator=(StreamWriter&&) noexcept;
+  /// @}
   ~StreamWriter();
 
   /// Appends `bytes`, suspending the caller while the stream is full (STR-3); a write larger than the capacity goes in pieces.
@@ -41,14 +47,19 @@ class StreamWriter {
 /// The end that reads: Sendable. Destroying it unread counts as the reader's death (STR-3).
 class StreamReader {
  public:
+  /// For weft itself: use stream().
   explicit StreamReader(std::shared_ptr<detail::StreamState> state) noexcept;
+  /// @{
+  /// Takes the end over; the other has none then. An end that is overwritten is destroyed.
   StreamReader(StreamReader&&) noexcept;
   StreamReader& operator=(StreamReader&&) noexcept;
+  /// @}
   ~StreamReader();
 
   /// The next bytes, in order; suspends until there are some. Nothing at the end of the stream, or when the time is over: at_end() tells.
   /// Errors: NotInProcess; BadArgument for a negative duration.
   std::optional<Chunk> read(Duration timeout = forever);
+  /// Whether everything was read and the writer is gone or closed: no read() will give bytes again. Does not wait.
   bool at_end() const;
 
  private:

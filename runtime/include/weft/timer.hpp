@@ -14,8 +14,8 @@ namespace weft {
 
 /// What a timer made by start_timer() delivers.
 struct Timeout {
-  TimerRef ref;
-  Message message;
+  TimerRef ref;     ///< of the timer that fired
+  Message message;  ///< what start_timer() was given
 };
 
 namespace detail {
@@ -45,6 +45,7 @@ TimerRef start(RuntimeCore* core, TimerRequest request, const Destination& to, M
 
 }  // namespace detail
 
+/// @{
 /// Sends `message` to `to` after `d`, or at `t`, of the runtime's clock; never early (TIM-5).
 ///
 /// A timer to a pid ends with that process; a name is resolved when the timer fires (TIM-2). The message counts as a user message and
@@ -58,6 +59,8 @@ template <Sendable M>
 TimerRef send_after(TimePoint t, Destination to, M message) {
   return detail::start(nullptr, {.at = t, .relative = false}, to, std::move(message));
 }
+/// @}
+/// @{
 /// As send_after(); what arrives is a Timeout with the timer's reference and the message.
 template <Sendable M>
 TimerRef start_timer(Duration d, Destination to, M message) {
@@ -67,6 +70,7 @@ template <Sendable M>
 TimerRef start_timer(TimePoint t, Destination to, M message) {
   return detail::start(nullptr, {.at = t, .relative = false, .as_timeout = true}, to, std::move(message));
 }
+/// @}
 /// Sends a copy of `message` every `period`, first after one period. Deadlines are multiples of the period: lateness does not add up,
 /// and periods that passed unserved are skipped. Ends with cancel_timer(), or with the process it sends to.
 /// Errors: as send_after(); BadArgument for a period of zero.
@@ -81,17 +85,20 @@ std::optional<Duration> cancel_timer(TimerRef ref);
 /// The time left, if the timer is pending (TIM-4).
 std::optional<Duration> read_timer(TimerRef ref);
 
-/// What the asynchronous forms answer with.
+/// What cancel_timer_async() answers with.
 struct TimerCancelled {
-  TimerRef ref;
-  std::optional<Duration> left;
+  TimerRef ref;                  ///< that was asked about
+  std::optional<Duration> left;  ///< as cancel_timer() returns it
 };
+/// What read_timer_async() answers with.
 struct TimerRead {
-  TimerRef ref;
-  std::optional<Duration> left;
+  TimerRef ref;                  ///< that was asked about
+  std::optional<Duration> left;  ///< as read_timer() returns it
 };
+/// @{
 /// As cancel_timer() and read_timer(), but the answer arrives at the caller as a message (TIM-4).
 void cancel_timer_async(TimerRef ref);
 void read_timer_async(TimerRef ref);
+/// @}
 
 }  // namespace weft
