@@ -200,7 +200,9 @@ void Suite::add(std::string name, std::string unit, std::function<double(Runtime
       {{std::move(name), std::move(unit)}}, [work = std::move(work)](Runtime& runtime) { return std::vector{work(runtime)}; }, where);
 }
 
-void Suite::add(std::vector<Row> rows, Work work, Where where) { entries_.push_back({std::move(rows), std::move(work), where}); }
+void Suite::add(std::vector<Row> rows, Work work, Where where, unsigned least_workers) {
+  entries_.push_back({std::move(rows), std::move(work), where, least_workers});
+}
 
 int Suite::run(int argc, char** argv) {
   // One repetition is one piece of work, however short: Google Benchmark would else repeat it until half a second has passed. It comes
@@ -217,6 +219,7 @@ int Suite::run(int argc, char** argv) {
   Measurement* last = nullptr;
   for (const unsigned workers : worker_counts()) {
     for (const Entry& entry : entries_) {
+      if (workers < entry.least_workers) continue;
       const auto measurement = std::make_shared<Measurement>(entry.work, entry.where, entry.rows.size(), workers);
       for (std::size_t index = 0; index < entry.rows.size(); ++index) {
         const Row& row = entry.rows[index];

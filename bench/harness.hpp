@@ -98,8 +98,8 @@ class Suite {
  public:
   /// One row.
   void add(std::string name, std::string unit, std::function<double(Runtime&)> work, Where where = Where::shared_process);
-  /// Several rows that one piece of work yields, in their order: it is done once for all of them.
-  void add(std::vector<Row> rows, Work work, Where where = Where::shared_process);
+  /// Several rows that one piece of work yields, in their order: it is done once for all of them. Left out with fewer workers.
+  void add(std::vector<Row> rows, Work work, Where where = Where::shared_process, unsigned least_workers = 1);
   /// Takes Google Benchmark's flags, measures and prints. To be returned from main(): 1 for a bad flag or a wrong result.
   int run(int argc, char** argv);
 
@@ -108,6 +108,7 @@ class Suite {
     std::vector<Row> rows;
     Work work;
     Where where;
+    unsigned least_workers;
   };
   std::vector<Entry> entries_;
 };
