@@ -1,0 +1,185 @@
+// What processes cost that do nothing: memory in each state, processor time when all are parked. Each figure is taken in a child process.
+//
+// Memory is what the program's resident memory grew by, over the number of processes; it includes the pid that the program keeps of each.
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "bench/harness.hpp"
+
+namespace {
+
+using namespace weft;
+using namespace weft::bench;
+
+struct Stop {};
+struct Question {};
+
+using Counter = std::atomic<std::size_t>;
+
+void poll_until(const Counter& counter, std::size_t value) {
+  const Stopwatch since;
+  while (counter.load() < value) {
+    expect(since.ns() < std::chrono::duration<double, std::nano>(kPatience).count(), "not every process came as far as it must");
+    std::this_thread::sleep_for(1ms);
+  }
+  std::this_thread::sleep_for(300ms);  // From the last count to the parked process it is a few calls.
+}
+
+/// Pages for n processes of `bytes` each, and some to spare; else the machine would start to swap or to kill.
+void need_memory(std::size_t n, std::size_t bytes) {
+  std::ifstream info("/proc/meminfo");
+  for (std::string word; info >> word;) {
+    std::size_t kibibytes = 0;
+    if (word != "MemAvailable:" || !(info >> kibibytes)) continue;
+    expect(kibibytes > (n * bytes + n * bytes / 4) / 1024, "not enough free memory on this machine");
+    return;
+  }
+}
+
+/// `start(i)` gives the pid of a process that comes to rest after it has counted itself.
+template <class Start>
+double resident_each(std::size_t n, const Counter& resting, Start start) {
+  const double before = resident_bytes();
+  std::vector<Pid> pids(n);
+  for (std::size_t i = 0; i < n; ++i) pids[i] = start();
+  poll_until(resting, n);
+  return (resident_bytes() - before) / static_cast<double>(n);
+}
+
+/// Ran, and waits in receive with its stack.
+double parked(Runtime& runtime, std::size_t published) {
+  const std::size_t n = scaled(published);
+  need_memory(n, 5000);
+  Counter resting{0};
+  const double figure = resident_each(n, resting, [&] {
+    return runtime.spawn([&resting] {
+      ++resting;
+      receive<Stop>();
+    });
+  });
+  expect(runtime.stats().live == n, "not every process is parked");
+  return figure;
+}
+
+/// Spawned while every worker is held by a process that computes: none has run.
+double not_run(Runtime& runtime, std::size_t published) {
+  const std::size_t n = scaled(published);
+  need_memory(n, 1000);
+  const unsigned workers = runtime.stats().workers;
+  Counter holding{0};
+  std::atomic<bool> release{false};
+  std::atomic<bool> one_ran{false};
+  for (unsigned i = 0; i < workers; ++i) {
+    runtime.spawn([&] {
+      ++holding;
+      while (!release.load(std::memory_order_relaxed)) {
+      }
+    });
+  }
+  poll_until(holding, workers);
+  const double before = resident_bytes();
+  std::vector<Pid> pids(n);
+  for (Pid& pid : pids) pid = runtime.spawn([&one_ran] { one_ran.store(true, std::memory_order_relaxed); });
+  const double figure = (resident_bytes() - before) / static_cast<double>(n);
+  expect(!one_ran.load(), "a process ran that should not have");
+  release.store(true);
+  await_empty(runtime);
+  return figure;
+}
+
+/// Ran, and hibernates: it has no stack until a message comes.
+double hibernated(Runtime& runtime, std::size_t published) {
+  const std::size_t n = scaled(published);
+  need_memory(n, 1000);
+  Counter resting{0};
+  const double figure = resident_each(n, resting, [&] {
+    return runtime.spawn([&resting] {
+      ++resting;
+      hibernate([] { receive<Stop>(); });
+    });
+  });
+  expect(runtime.stats().live == n, "not every process hibernates");
+  return figure;
+}
+
+/// A server that hibernates whenever it has answered a message. Counts its answers.
+void serve(Counter& answered) {
+  receive([&](Question) { ++answered; });
+  hibernate([&answered] { serve(answered); });
+}
+
+/// Servers that have answered once, and are idle.
+double servers(Runtime& runtime, std::size_t published) {
+  const std::size_t n = scaled(published);
+  need_memory(n, 1000);
+  Counter answered{0};
+  const double figure = resident_each(n, answered, [&] {
+    const Pid pid = runtime.spawn([&answered] { serve(answered); });
+    runtime.send(pid, Question{});
+    return pid;
+  });
+  expect(answered.load() == n && runtime.stats().live == n, "not every server is idle");
+  return figure;
+}
+
+/// Ten million servers that wait for their first message, and how long it takes until they are there. Yields GiB and s.
+std::vector<double> many_servers(Runtime& runtime) {
+  const std::size_t n = scaled(10'000'000);
+  need_memory(n, 1000);
+  Counter resting{0};
+  Counter answered{0};
+  const double before = resident_bytes();
+  const Stopwatch watch;
+  runtime.spawn([&, n] {
+    for (std::size_t i = 0; i < n; ++i) {
+      spawn([&resting, &answered] {
+        ++resting;
+        hibernate([&answered] { serve(answered); });
+      });
+    }
+  });
+  poll_until(resting, n);
+  const double seconds = watch.ns() / 1e9 - 0.3;  // poll_until() waits so long at its end.
+  const double memory = resident_bytes() - before;
+  expect(runtime.stats().live == n, "not every server is idle");
+  return {memory / (1 << 30), seconds};
+}
+
+double idle_cpu(Runtime& runtime) {
+  const std::size_t n = scaled(100'000);
+  Counter resting{0};
+  for (std::size_t i = 0; i < n; ++i) {
+    runtime.spawn([&resting] {
+      ++resting;
+      receive<Stop>();
+    });
+  }
+  poll_until(resting, n);
+  std::this_thread::sleep_for(700ms);
+  const Stopwatch watch;
+  const double before = cpu_ns();
+  std::this_thread::sleep_for(3s);
+  return (cpu_ns() - before) / watch.ns() * 100;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Suite suite;
+  const auto add = [&](const std::string& row, std::size_t n, double (*measure)(Runtime&, std::size_t)) {
+    suite.add(
+        row, "bytes/process", [=](Runtime& runtime) { return measure(runtime, n); }, Where::own_process);
+  };
+  add("mem_idle_100k", 100'000, parked);
+  add("mem_idle_1m", 1'000'000, parked);
+  add("mem_not_run_100k", 100'000, not_run);
+  add("mem_not_run_1m", 1'000'000, not_run);
+  add("mem_idle_100k_hibernate", 100'000, hibernated);
+  add("mem_idle_1m_hibernate", 1'000'000, hibernated);
+  add("mem_server_100k", 100'000, servers);
+  add("mem_server_1m", 1'000'000, servers);
+  suite.add({{"server_10m_memory", "GiB"}, {"server_10m_create", "s"}}, many_servers, Where::own_process);
+  suite.add("idle_cpu_100k", "% CPU", idle_cpu, Where::own_process);
+  return suite.run(argc, argv);
+}
