@@ -311,10 +311,17 @@ Envelope* Reception::next() {
 }
 
 [[gnu::noinline]] Envelope* Reception::next_arrived() {
-  if (!RuntimeCore::drain(self_)) return nullptr;
-  // A terminating signal that came before one of these messages is met first (ORD-7).
-  meet_doom(self_);
-  return next();
+  while (RuntimeCore::drain(self_)) {
+    // A terminating signal that came before one of these messages is met first (ORD-7).
+    meet_doom(self_);
+    std::unique_lock<base::SpinLock> hold(self_.lock, std::defer_lock);
+    if (shared_) hold.lock();
+    Envelope* const candidate = look_further();
+    if (candidate == nullptr) continue;
+    if (shared_) self_.pinned = candidate;
+    return candidate;
+  }
+  return nullptr;
 }
 
 void Reception::take(Envelope& envelope) {
