@@ -91,6 +91,20 @@ void Runtime::run_until_idle() {
   core_->scheduler.wait_until_quiet();
 }
 
+std::exception_ptr Runtime::exception_that_ends_the_body() noexcept {
+  // A signal that came first has fixed the reason, whatever the body threw while it unwound.
+  if (detail::current_process()->life.load(std::memory_order_relaxed) != detail::Life::alive) return nullptr;
+  try {
+    throw;
+  } catch (const ExitException&) {
+    return nullptr;
+  } catch (const detail::HibernateUnwind&) {
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 void Runtime::throw_exited(const std::shared_ptr<detail::JoinState>& join, const ExitReason& reason) {
   throw ProcessExited("process " + join->pid.to_string() + " ended before its body returned: " + reason.to_string(), reason);
 }

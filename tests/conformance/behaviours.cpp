@@ -91,6 +91,39 @@ TEST_P(Behaviours, RunOfAKilledBodyThrowsProcessExited) {
   }
 }
 
+// The reason is then of the kind that an exception of the body's own would leave.
+TEST_P(Behaviours, RunOfABodyThatALinkedChildsExceptionEndsThrowsProcessExited) {
+  const auto body = [] {
+    spawn_link([] { throw std::out_of_range("far"); });
+    receive<int>();
+  };
+  EXPECT_THAT([&] { rt.run(body); }, ::testing::ThrowsMessage<ProcessExited>(::testing::HasSubstr("far")));
+}
+
+TEST_P(Behaviours, RunOfABodyThatThrowsWhileASignalUnwindsItThrowsProcessExited) {
+  const auto body = [] {
+    spawn_link([] { throw std::out_of_range("far"); });
+    try {
+      receive<int>();
+    } catch (...) {
+      throw std::logic_error("near");
+    }
+  };
+  EXPECT_THAT([&] { rt.run(body); }, ::testing::ThrowsMessage<ProcessExited>(::testing::HasSubstr("far")));
+}
+
+TEST_P(Behaviours, RunOfABodyThatExitsWithAnErrorThrowsProcessExited) {
+  EXPECT_THROW(rt.run([] { exit(ExitReason::error("Broken", "beyond repair")); }), ProcessExited);
+}
+
+TEST_P(Behaviours, RunOfABodyThatFailsAfterItHibernatedThrowsProcessExited) {
+  const auto body = [] {
+    send(self(), 1);
+    hibernate([] { throw std::out_of_range("far"); });
+  };
+  EXPECT_THAT([&] { rt.run(body); }, ::testing::ThrowsMessage<ProcessExited>(::testing::HasSubstr("far")));
+}
+
 TEST_P(Behaviours, RuntimesLiveSideBySide) {
   Runtime other(options);
   const Pid here = rt.spawn({.name = "clerk"}, puppet);

@@ -258,7 +258,7 @@ class Runtime {
         }
         returned = true;
       } catch (...) {
-        error = std::current_exception();
+        error = exception_that_ends_the_body();
         throw;
       }
     });
@@ -272,6 +272,8 @@ class Runtime {
   static bool ended_by_exception(const ExitReason& reason) noexcept {
     return reason.kind() == detail::atoms::error || reason.kind() == detail::atoms::nocatch;
   }
+  /// In a handler around a whole body: the exception, or null where it is weft's own: an exit(), a signal, a hibernation.
+  static std::exception_ptr exception_that_ends_the_body() noexcept;
   [[noreturn]] static void throw_exited(const std::shared_ptr<detail::JoinState>& join, const ExitReason& reason);
   /// Waits until the process, and its stack, are gone.
   ExitReason wait_for_run(const std::shared_ptr<detail::JoinState>& join);
