@@ -47,6 +47,7 @@ struct LinkRecord {
     registry::Hook hook;
     Pid pid;  // of the process on whose list it hangs
     bool is_second = false;
+    bool too_late = false;  // that process was ending when it was linked: its peer is told noproc (LNK-3)
   } half[2];
 };
 
@@ -55,6 +56,7 @@ struct MonitorRecord {
   Envelope envelope;
   Down down;  // the payload
   registry::Hook hook;
+  bool too_late = false;  // the target was ending when the monitor was made: the Down says noproc (MON-11)
 };
 static_assert(offsetof(LinkRecord, exit) == payload_offset(alignof(Exit)));
 static_assert(offsetof(MonitorRecord, down) == payload_offset(alignof(Down)));

@@ -136,30 +136,17 @@ void RuntimeCore::link(ControlBlock& self, Pid to) {
   if (to == self.pid) return;  // LNK-2
   ControlBlock* const block = slot_of(to);
   LinkRecord* record = make_link_record();
-  bool wake = false;
   bool missing = block == nullptr || !to;
   if (!missing) {
     const registry::LockPair hold(self.lock, block->lock);
     if (!is_tenant(*block, to)) {
       missing = true;
-    } else if (block->life.load(std::memory_order_relaxed) != Life::alive) {
-      // Exiting, but still in the table: `noproc` follows as an exit signal (LNK-3).
-      record->exit = Exit{to, ExitReason::noproc};
-      switch (link_exit(self, ExitReason::noproc)) {
-        case Told::nothing:
-          break;
-        case Told::wake:
-          wake = true;
-          break;
-        case Told::message:
-          record->envelope.stamp = self.pid.generation();
-          if (self.inbox.push(record->envelope) != mailbox::Inbox::Push::closed) record = nullptr;
-          break;
-      }
     } else if (find_link(self, *block) == nullptr) {
       record->half[0].pid = self.pid;
       record->half[1].pid = to;
       record->half[1].is_second = true;
+      // Ending, but still in the table: `noproc` follows as an exit signal, and like every other one when the names are free (LIF-6).
+      record->half[1].too_late = block->life.load(std::memory_order_relaxed) != Life::alive;
       self.links.push_back(record->half[0].hook);
       block->links.push_back(record->half[1].hook);
       record = nullptr;
@@ -172,7 +159,6 @@ void RuntimeCore::link(ControlBlock& self, Pid to) {
     missing = false;
   }
   if (record != nullptr) destroy_envelope(&record->envelope);
-  if (wake) scheduler.ready(self);
   if (missing) throw NoSuchProcess("link(): there is no process " + to.to_string());
 }
 
@@ -212,9 +198,11 @@ void RuntimeCore::tell_links(ControlBlock& self) noexcept {
       if (hook == nullptr || other_half(link_record(*hook), self).pid != peer) continue;  // Unlinked meanwhile.
       record = &link_record(*hook);
       unhook(*record);
-      told = link_exit(other, self.reason);
+      const bool too_late = record->half[record->half[0].pid == self.pid ? 0 : 1].too_late;
+      const ExitReason& reason = too_late ? ExitReason::noproc : self.reason;
+      told = link_exit(other, reason);
       if (told == Told::message) {
-        record->exit = Exit{self.pid, self.reason};
+        record->exit = Exit{self.pid, reason};
         record->envelope.stamp = peer.generation();
         switch (other.inbox.push(record->envelope)) {
           case mailbox::Inbox::Push::woke:
@@ -293,8 +281,10 @@ MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view nam
       entry.alias_active = true;
     }
     self.refs.add(entry);
-    // MON-11: one that is exiting answers noproc, not its reason.
-    if (block != nullptr && is_tenant(*block, to) && block->life.load(std::memory_order_relaxed) == Life::alive) {
+    if (block != nullptr && is_tenant(*block, to)) {
+      // MON-11: one that is ending answers noproc, not its reason; but when it is dead, as others are told, so that whoever has the Down
+      // finds its names free (LIF-6).
+      record->too_late = block->life.load(std::memory_order_relaxed) != Life::alive;
       block->monitored_by.push_back(record->hook);
       down = false;
     }
@@ -407,7 +397,7 @@ void RuntimeCore::tell_watchers(ControlBlock& self) noexcept {
       record = &monitor_record(*hook);
     }
     // Ours alone now: a watcher that demonitors meanwhile finds the hook off and leaves the record to its inbox.
-    record->down.reason = self.reason;
+    record->down.reason = record->too_late ? ExitReason::noproc : self.reason;
     count(&Counters::monitors, static_cast<std::uint64_t>(-1));
     count(&Counters::downs);
     if (!push_signal(RefAccess::owner(record->down.ref), record->envelope)) destroy_envelope(&record->envelope);

@@ -76,6 +76,24 @@ TEST_P(Links, Lnk3ALinkToTheDeadThrowsUnlessTrapping) {
   });
 }
 
+TEST_P(Links, Lif6AnExitOfALinkToTheDyingComesWhenItsNameIsFree) {
+  run([&] {
+    trap_exit(true);
+    for (int round = 0; round < 100; ++round) {
+      const Pid target = spawn({.name = "wanted"}, receive_forever);
+      if (round % 2 == 0) yield();
+      kill(target);
+      link(target);
+      const Exit message = await<Exit>();
+      EXPECT_EQ(message.from, target);
+      EXPECT_EQ(message.reason, ExitReason::noproc);
+      EXPECT_EQ(whereis("wanted"), std::nullopt);
+      EXPECT_TRUE(mailbox_is_empty());
+      EXPECT_TRUE(rt.info(self())->links.empty());
+    }
+  });
+}
+
 TEST_P(Links, Lnk4TheCallerIsLinkedAtOnce) {
   run([&] {
     const Pid busy = spawn([] {

@@ -295,5 +295,20 @@ TEST_P(MonitorsInVirtualTime, Mon11AMonitorOfTheDyingReportsNoproc) {
   });
 }
 
+// A kill that the target has not met yet: its stack, names and groups are still there, so it is too early for a Down.
+TEST_P(Monitors, Lif6ADownOfTheDyingComesWhenItsNameIsFree) {
+  run([&] {
+    for (int round = 0; round < 100; ++round) {
+      const Pid target = spawn({.name = "wanted", .groups = {"those"}}, receive_forever);
+      if (round % 2 == 0) yield();
+      kill(target);
+      EXPECT_EQ(await_down(monitor(target)).reason, ExitReason::noproc);
+      EXPECT_EQ(whereis("wanted"), std::nullopt);
+      EXPECT_TRUE(members("those").empty());
+      EXPECT_EQ(send(target, 1), SendResult::no_process);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace weft::test
