@@ -36,6 +36,7 @@ enum class Life : std::uint8_t {
 
 inline constexpr std::uint32_t kProcessTimer = 1;  // TimerNode::tag of a wait's deadline
 inline constexpr std::uint32_t kMessageTimer = 2;  // of a TimerRecord
+inline constexpr std::uint32_t kCensusTimer = 3;   // of the CensusTask
 
 /// What a suspended process waits for; for observers.
 enum class Waiting : std::uint8_t { nothing, message, sleep, call, join, blocking, descriptor, room, stream, hibernated };

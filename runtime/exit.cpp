@@ -60,6 +60,19 @@ void RuntimeCore::fix_reason(ControlBlock& self, const ExitReason& reason) noexc
   self.life.store(Life::exiting, std::memory_order_release);
 }
 
+// Where its exception comes from is looked at only if the log will say so.
+void RuntimeCore::run_body(ControlBlock& self, scheduler::ThrowWatch& watch) {
+  if (options.log_stacks && wants(LogLevel::error)) [[unlikely]] {
+    // These are no crashes.
+    watch.wants = [](const std::type_info& type) noexcept {
+      return type != typeid(ProcessUnwind) && type != typeid(HibernateUnwind) && type != typeid(ExitException);
+    };
+    watch.call(self.body_type->run, self.body());
+  } else {
+    self.body_type->run(self.body());
+  }
+}
+
 void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
   auto& self = static_cast<ControlBlock&>(fiber);
   self.stack->owner.store(self.pid.id(), std::memory_order_relaxed);
@@ -70,12 +83,13 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
     self.hibernated = false;
     self.waiting.store(Waiting::nothing, std::memory_order_relaxed);
   }
+  scheduler::ThrowWatch watch;
   if (self.life.load(std::memory_order_acquire) == Life::alive) {
     self.started.store(true, std::memory_order_relaxed);
     self.held_stack.store(self.stack, std::memory_order_release);
     bool hibernates = false;
     try {
-      self.body_type->run(self.body());
+      run_body(self, watch);
       // A body that swallowed the unwinding and returned ends with the reason fixed before (CPP-1).
       fix_reason(self, ExitReason::normal);
     } catch (const ProcessUnwind&) {
@@ -94,7 +108,7 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
     }
     if (hibernates && go_to_sleep(self)) return;
   }
-  finish(self);
+  finish(self, watch.origin.get());
 }
 
 bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
@@ -131,7 +145,7 @@ void RuntimeCore::refuse(scheduler::Fiber& fiber) noexcept {
   finish(self);
 }
 
-void RuntimeCore::finish(ControlBlock& self) noexcept {
+void RuntimeCore::finish(ControlBlock& self, const scheduler::Backtrace* origin) noexcept {
   drop_body(self);  // Step 2: captures are gone before anybody is told.
   if (self.told) {
     // An orphan, for which everything but this was done when it was killed (BLK-6); or one whose last steps met std::terminate.
@@ -144,7 +158,7 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
     return;
   }
   fix_reason(self, ExitReason::normal);
-  if (wants(LogLevel::error)) log_end(self);
+  if (wants(LogLevel::error)) log_end(self, origin);
   die(self);
   give_back(self);
   one_less();  // Last of all: from here on ~Runtime may find nothing left to wait for.
@@ -179,6 +193,7 @@ void RuntimeCore::die_told(ControlBlock& self) noexcept {
   const ExitReason reason = std::exchange(self.reason, ExitReason::normal);
   if (extras != nullptr) {
     for (const Pid waiter : extras->room_waiters) kick(waiter);
+    if (!extras->label.empty()) census_changed();
   }
   count(&Counters::finished);
   if (extras == nullptr || extras->join == nullptr) return;

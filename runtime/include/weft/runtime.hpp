@@ -40,10 +40,19 @@ struct RuntimeOptions {
   LogLevel log_level = LogLevel::off;
   LogSink log{};
   DeadLetterSink dead_letters{};
+  /// Told of each census: so long after the first change of a label or a membership, hence at most once in that time, and not while
+  /// nothing changes (INF-6). Without a sink the same goes to the log at info, if it is that fine. Called on a thread of its own.
+  CensusSink census{};
+  Duration census_interval = std::chrono::seconds(2);
   std::size_t blocking_threads = 64;                   ///< most threads of the blocking pool
   Duration watchdog = std::chrono::milliseconds(500);  ///< a process that holds its worker so long is named in the log, at warn; 0: never
   StackGuard stack_guard = StackGuard::automatic;
   bool overflow_handler = false;  ///< install the SIGSEGV handler that names the process whose stack overflowed
+  bool log_stacks = true;         ///< the log's report of a crash, and of a process that holds its worker, shows the stack
+  /// A signal that nothing else uses, for instance SIGURG, with which weft stops a worker for some microseconds while the stack of the
+  /// process on it is read: for dump(), backtrace() and the watchdog's report. 0: no handler, and running processes show no stack. All
+  /// runtimes of a program that choose one choose the same. System calls that are not restarted after a handler may end with EINTR.
+  int stack_signal = 0;
 };
 
 /// Who was still there when stop() gave up waiting for them to end.
@@ -187,10 +196,14 @@ class Runtime {
   /// False for a dead process (INF-4).
   bool set_label(Pid pid, std::string label);
   Stats stats();
-  /// Live processes by label and members by group; a text that is both counts both (INF-6).
+  /// Live processes by label and members by group, just now; a text that is both counts both (INF-6).
   std::map<std::string, std::size_t> census();
-  /// One line for each process, and the counters.
-  void dump(std::ostream& out);
+  /// The counters, and for each process a line (status, what it waits for, label, names, groups, sizes) and its stack, a line for each
+  /// frame. No stack have processes that did not begin or are hibernated; those that run show one with RuntimeOptions::stack_signal;
+  /// those that were about to run show none. For a runtime at work: each process is read at its own moment.
+  void dump(std::ostream& out, DumpStacks stacks = DumpStacks::yes);
+  /// One process's stack as in dump(), innermost frame first. Empty where dump() shows none, and for a dead process.
+  std::vector<std::string> backtrace(Pid pid);
   TimePoint now();
 
   /// Orderly end (SHU-3): every process gets an exit signal `shutdown`; what lives at the deadline is killed; what does not meet its kill
