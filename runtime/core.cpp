@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/debugger.hpp"
 #include "runtime/symbols.hpp"
 #include "runtime/terminate.hpp"
 #include "scheduler/topology.hpp"
@@ -117,6 +118,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions wanted)
     if (options.overflow_handler) forget_overflow(*this);
     throw LimitExceeded("the system gives no thread for " + std::to_string(options.workers) + " workers: " + failed.what());
   }
+  show_to_debugger(*this);
 }
 
 RuntimeCore::~RuntimeCore() {
@@ -134,6 +136,7 @@ RuntimeCore::~RuntimeCore() {
     }
   }
   scheduler.stop();
+  hide_from_debugger(*this);  // Late, so that it can be seen who holds up the end.
   // Timers to names outlive processes; they end here.
   for (std::size_t i = 0; i < timers.committed(); ++i) {
     TimerRecord& record = *timers.find(i);

@@ -312,6 +312,7 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] WorkerLocal* worker_local() noexcept;
 
   Runtime* face = nullptr;
+  RuntimeCore* next_for_debugger = nullptr;  // debugger.hpp
   RuntimeOptions options;
   registry::SlotTable<ControlBlock> processes;
   registry::SlotTable<TimerRecord> timers;

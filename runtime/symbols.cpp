@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <mutex>
 #include <string_view>
 #include <system_error>
@@ -57,8 +58,8 @@ struct Found {
 int add_frame(void* into, std::uintptr_t, const char* file, int line, const char* function) {
   auto& found = *static_cast<Found*>(into);
   try {
-    if (function == nullptr) return 0;
-    std::string text = readable(function);
+    if (function == nullptr && file == nullptr) return 0;
+    std::string text = function != nullptr ? readable(function) : "??";  // Some tables have lines only.
     if (file != nullptr) text += std::string(" at ") + file + ":" + std::to_string(line);
     found.frames.push_back(std::move(text));
   } catch (const std::bad_alloc&) {
@@ -137,19 +138,22 @@ void search_on_own_thread(const scheduler::Backtrace& stack) {
   }
 }
 
-/// Of the way from where a process stands to the reading of its stack: the switch, or the search for a handler.
-bool is_reading(std::string_view frame) noexcept {
-  for (const std::string_view begin : {"weft::scheduler::", "weft::detail::park(", "weft::detail::RuntimeCore::read_stack(",
-                                       "weft::detail::RuntimeCore::end_in_terminate(", "weft_watch_personality", "_Unwind_", "__cxa_throw",
-                                       "__cxa_rethrow", "std::rethrow_exception("}) {
-    if (frame.starts_with(begin)) return true;
-  }
-  return false;
+bool names_any(std::string_view frame, std::initializer_list<std::string_view> functions) noexcept {
+  return std::any_of(functions.begin(), functions.end(), [&](std::string_view name) { return frame.find(name) != frame.npos; });
 }
 
-bool is_base_of_process(std::string_view frame) noexcept {
-  return frame.starts_with("weft_call_watched") || frame.starts_with("weft::detail::RuntimeCore::run(") ||
-         frame.starts_with("weft::scheduler::Worker::fiber_main") || frame.starts_with("weft_fiber_");
+/// Leaves what a reader asks for: neither the base that every process has, nor the way from where the process stands to the switch, to
+/// the search for a handler, or to the reading of the stack. Compilers inline parts of those ways, so they are known by their ends.
+void trim(std::vector<std::string>& frames) {
+  const auto base = std::find_if(frames.begin(), frames.end(), [](const std::string& frame) {
+    return names_any(frame, {"run_body", "weft_call_watched", "RuntimeCore::run(", "Worker::fiber_main", "weft_fiber_"});
+  });
+  frames.erase(base, frames.end());
+  const auto last_of_way = std::find_if(frames.rbegin(), frames.rend(), [](const std::string& frame) {
+    return names_any(frame, {"detail::park(", "Worker::suspend(", "RuntimeCore::read_stack(", "RuntimeCore::end_in_terminate(",
+                             "__cxa_throw", "__cxa_rethrow", "std::rethrow_exception("});
+  });
+  frames.erase(frames.begin(), last_of_way.base());
 }
 
 }  // namespace
@@ -172,8 +176,7 @@ std::vector<std::string> symbolised(const scheduler::Backtrace& stack) {
     }
     for (std::string& frame : known.frames_at(stack.pcs[i])) made.push_back(std::move(frame));
   }
-  while (!made.empty() && is_base_of_process(made.back())) made.pop_back();
-  made.erase(made.begin(), std::find_if_not(made.begin(), made.end(), is_reading));
+  trim(made);
   if (stack.cut) made.emplace_back("...");
   return made;
 }
