@@ -76,7 +76,7 @@ void run_blocking(const std::shared_ptr<BlockingWork>& work) {
       core.orphan_appears();
       self.orphan = true;
       core.fix_reason(self, ExitReason::killed);
-      if (core.wants(LogLevel::error)) core.log_end(self, nullptr);
+      if (core.wants(LogLevel::error)) core.log_end(self);
       core.die(self);
       while (job->state.load(std::memory_order_acquire) != Job::kDone) suspend_orphan(self, *job);
       meet_doom(self);

@@ -90,6 +90,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions wanted)
       started_ns_(scheduler::Scheduler::steady_ns()) {
   census_.core = this;
   census_.timer.tag = kCensusTimer;
+  watches_throws_ = options.log_stacks && wants(LogLevel::error);
   notes_spawns_ = wants(LogLevel::debug) || wants_census();
   contain_terminate();
   no_suspend_counter = []() noexcept -> std::uint16_t* {

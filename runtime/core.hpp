@@ -162,8 +162,7 @@ class RuntimeCore final : public scheduler::Host {
   /// Fixes the reason of a process that ends by itself, if no signal did before (LIF-4).
   void fix_reason(ControlBlock& self, const ExitReason& reason) noexcept;
   /// The exit sequence of LIF-5 for a process whose stack is unwound; the slot is free after.
-  /// `origin`: where the exception that ends it was thrown, for the log; null if that is not known.
-  void finish(ControlBlock& self, const scheduler::Backtrace* origin = nullptr) noexcept;
+  void finish(ControlBlock& self) noexcept;
   /// Its steps 3 to 10: nothing of the process can be seen after. The slot is not given back yet.
   void die(ControlBlock& self) noexcept;
   /// Its last part, when all were told and the messages are gone.
@@ -280,7 +279,7 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] static MonitorRecord& monitor_of(registry::Hook& hook) noexcept;
   [[nodiscard]] bool wants(LogLevel level) const noexcept { return level <= options.log_level && options.log != nullptr; }
   void log(LogLevel level, std::string_view line) noexcept;
-  void log_end(ControlBlock& self, const scheduler::Backtrace* origin) noexcept;
+  void log_end(ControlBlock& self) noexcept;
   /// Called only if `notes_spawns_`.
   void note_spawn(Pid pid, const std::string& label) noexcept;
   [[nodiscard]] bool wants_census() const noexcept { return wants(LogLevel::info) || options.census != nullptr; }
@@ -348,7 +347,9 @@ class RuntimeCore final : public scheduler::Host {
   void census_due() noexcept;
   void take_census() noexcept;
   void dump_one(std::ostream& out, Pid pid, DumpStacks stacks);
-  void run_body(ControlBlock& self, scheduler::ThrowWatch& watch);
+  /// Runs the body, and keeps where an exception that leaves it came from.
+  void run_watched(ControlBlock& self);
+  static void keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Backtrace> origin) noexcept;
   bool receive_special(ControlBlock& block, Envelope& envelope) noexcept;
   void report_dropped(ControlBlock& self, Envelope& envelope) noexcept;
   ControlBlock* rent_slot() noexcept;
@@ -371,7 +372,8 @@ class RuntimeCore final : public scheduler::Host {
   std::atomic<std::uint64_t> timer_numbers_{0};
   std::atomic<std::uint64_t> orphans_{0};  // dead processes whose stack waits for a blocking section to return
   std::atomic<bool> refusing_spawns_{false};
-  bool notes_spawns_ = false;  // constant: for the log or for the census
+  bool notes_spawns_ = false;    // constant: for the log or for the census
+  bool watches_throws_ = false;  // constant: crash reports show stacks
   std::mutex empty_mutex_;
   std::condition_variable empty_;
   std::int64_t started_ns_ = 0;

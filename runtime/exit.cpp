@@ -3,7 +3,9 @@
 
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <typeinfo>
+#include <utility>
 
 #include "runtime/core.hpp"
 
@@ -60,17 +62,26 @@ void RuntimeCore::fix_reason(ControlBlock& self, const ExitReason& reason) noexc
   self.life.store(Life::exiting, std::memory_order_release);
 }
 
-// Where its exception comes from is looked at only if the log will say so.
-void RuntimeCore::run_body(ControlBlock& self, scheduler::ThrowWatch& watch) {
-  if (options.log_stacks && wants(LogLevel::error)) [[unlikely]] {
-    // These are no crashes.
-    watch.wants = [](const std::type_info& type) noexcept {
-      return type != typeid(ProcessUnwind) && type != typeid(HibernateUnwind) && type != typeid(ExitException);
-    };
-    watch.call(self.body_type->run, self.body());
-  } else {
-    self.body_type->run(self.body());
-  }
+// Apart from run(), so that who wants no stacks in the log pays nothing for them.
+[[gnu::noinline]] void RuntimeCore::run_watched(ControlBlock& self) {
+  struct Watch : scheduler::ThrowWatch {
+    explicit Watch(ControlBlock& process) : self(process) {}
+    ~Watch() { keep_origin(self, std::move(origin)); }
+    ControlBlock& self;
+  } watch(self);
+  // These are no crashes.
+  watch.wants = [](const std::type_info& type) noexcept {
+    return type != typeid(ProcessUnwind) && type != typeid(HibernateUnwind) && type != typeid(ExitException);
+  };
+  watch.call(self.body_type->run, self.body());
+}
+
+void RuntimeCore::keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Backtrace> origin) noexcept {
+  if (origin == nullptr) return;
+  std::unique_ptr<Extras> fresh(new (std::nothrow) Extras);
+  const std::lock_guard<base::SpinLock> hold(self.lock);
+  if (!self.extras) self.extras = std::move(fresh);
+  if (self.extras) self.extras->origin.swap(origin);
 }
 
 void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
@@ -83,13 +94,16 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
     self.hibernated = false;
     self.waiting.store(Waiting::nothing, std::memory_order_relaxed);
   }
-  scheduler::ThrowWatch watch;
   if (self.life.load(std::memory_order_acquire) == Life::alive) {
     self.started.store(true, std::memory_order_relaxed);
     self.held_stack.store(self.stack, std::memory_order_release);
     bool hibernates = false;
     try {
-      run_body(self, watch);
+      if (watches_throws_) [[unlikely]] {
+        run_watched(self);
+      } else {
+        self.body_type->run(self.body());
+      }
       // A body that swallowed the unwinding and returned ends with the reason fixed before (CPP-1).
       fix_reason(self, ExitReason::normal);
     } catch (const ProcessUnwind&) {
@@ -108,7 +122,7 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
     }
     if (hibernates && go_to_sleep(self)) return;
   }
-  finish(self, watch.origin.get());
+  finish(self);
 }
 
 bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
@@ -145,7 +159,7 @@ void RuntimeCore::refuse(scheduler::Fiber& fiber) noexcept {
   finish(self);
 }
 
-void RuntimeCore::finish(ControlBlock& self, const scheduler::Backtrace* origin) noexcept {
+void RuntimeCore::finish(ControlBlock& self) noexcept {
   drop_body(self);  // Step 2: captures are gone before anybody is told.
   if (self.told) {
     // An orphan, for which everything but this was done when it was killed (BLK-6); or one whose last steps met std::terminate.
@@ -158,7 +172,7 @@ void RuntimeCore::finish(ControlBlock& self, const scheduler::Backtrace* origin)
     return;
   }
   fix_reason(self, ExitReason::normal);
-  if (wants(LogLevel::error)) log_end(self, origin);
+  if (wants(LogLevel::error)) log_end(self);
   die(self);
   give_back(self);
   one_less();  // Last of all: from here on ~Runtime may find nothing left to wait for.

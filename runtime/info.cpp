@@ -163,16 +163,18 @@ void RuntimeCore::note_spawn(Pid pid, const std::string& label) noexcept {
   }
 }
 
-void RuntimeCore::log_end(ControlBlock& self, const scheduler::Backtrace* origin) noexcept {
+void RuntimeCore::log_end(ControlBlock& self) noexcept {
   const Atom kind = self.reason.kind();
   const bool clean = kind == atoms::normal || kind == atoms::shutdown;
   const LogLevel level = clean ? LogLevel::info : kind == atoms::killed || kind == atoms::kill ? LogLevel::warn : LogLevel::error;
   if (!wants(level)) return;
   try {
     std::string line = "process " + self.pid.to_string();
+    std::unique_ptr<scheduler::Backtrace> origin;
     {
       const Hold hold(self.lock);
       if (self.extras && !self.extras->label.empty()) line += " (" + self.extras->label + ")";
+      if (self.extras) origin.swap(self.extras->origin);
     }
     line += " ended: " + self.reason.to_string();
     // Where an exception came from says nothing of a process that a signal ended while it was on its way.

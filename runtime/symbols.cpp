@@ -146,7 +146,7 @@ bool names_any(std::string_view frame, std::initializer_list<std::string_view> f
 /// the search for a handler, or to the reading of the stack. Compilers inline parts of those ways, so they are known by their ends.
 void trim(std::vector<std::string>& frames) {
   const auto base = std::find_if(frames.begin(), frames.end(), [](const std::string& frame) {
-    return names_any(frame, {"run_body", "weft_call_watched", "RuntimeCore::run(", "Worker::fiber_main", "weft_fiber_"});
+    return names_any(frame, {"weft_call_watched", "RuntimeCore::run(", "Worker::fiber_main", "weft_fiber_"});
   });
   frames.erase(base, frames.end());
   const auto last_of_way = std::find_if(frames.rbegin(), frames.rend(), [](const std::string& frame) {

@@ -168,9 +168,9 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
     return;
   }
   // The frames are all still there, from the function that nothing may leave inwards.
-  std::unique_ptr<scheduler::Backtrace> stack;
-  if (options.log_stacks && wants(LogLevel::error)) stack.reset(new (std::nothrow) scheduler::Backtrace);
+  std::unique_ptr<scheduler::Backtrace> stack(watches_throws_ ? new (std::nothrow) scheduler::Backtrace : nullptr);
   if (stack != nullptr) scheduler::read_own_stack(*stack);
+  keep_origin(self, std::move(stack));
   try {
     ExitReason reason = ExitReason::error("std::terminate", "called with no exception");
     if (std::current_exception() != nullptr) {
@@ -184,7 +184,7 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
   }
   // The exceptions this stack was handling end with it.
   while (scheduler::thread_exception_state()->caught != nullptr) abi::__cxa_end_catch();
-  finish(self, stack.get());
+  finish(self);
 }
 
 }  // namespace weft::detail
