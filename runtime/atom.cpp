@@ -7,12 +7,13 @@
 #include <unordered_map>
 
 #include <weft/error.hpp>
+#include "runtime/debugger.hpp"
 
 namespace weft {
 namespace {
 
 constexpr std::size_t kMaxBytes = 255;
-constexpr std::uint32_t kChunk = 1024;
+constexpr std::uint32_t kChunk = detail::kAtomsInChunk;
 constexpr std::uint32_t kMaxAtoms = 1u << 20;
 
 /// Texts by number, readable without the lock: a chunk is published once, and a text is written before its number is given out.
@@ -22,6 +23,7 @@ class AtomTable {
     for (const char* text : {"normal", "shutdown", "kill", "killed", "noproc", "timeout", "noconnection", "error", "nocatch", "custom"}) {
       intern(text);
     }
+    weft_atoms = chunks_.data();
   }
 
   std::uint32_t intern(std::string_view text) {
@@ -31,7 +33,7 @@ class AtomTable {
     auto& chunk = chunks_[count_ / kChunk];
     if (chunk.load(std::memory_order_relaxed) == nullptr) {
       // release pairs with the acquire in text(), for readers that got the atom without other synchronisation.
-      chunk.store(new std::array<std::string, kChunk>, std::memory_order_release);
+      chunk.store(new detail::AtomChunk, std::memory_order_release);
     }
     std::string& kept = (*chunk.load(std::memory_order_relaxed))[count_ % kChunk];
     kept = text;
@@ -48,7 +50,7 @@ class AtomTable {
   std::mutex mutex_;
   std::unordered_map<std::string_view, std::uint32_t> ids_;
   std::uint32_t count_ = 0;
-  std::array<std::atomic<std::array<std::string, kChunk>*>, kMaxAtoms / kChunk> chunks_{};
+  std::array<std::atomic<detail::AtomChunk*>, kMaxAtoms / kChunk> chunks_{};
 };
 
 // Never destroyed: atoms are used by destructors of static objects too (CPP-11).

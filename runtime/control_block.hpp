@@ -19,6 +19,7 @@
 #include "mailbox/inbox.hpp"
 #include "mailbox/save_queue.hpp"
 #include "registry/relation.hpp"
+#include "scheduler/backtrace.hpp"
 #include "scheduler/fiber.hpp"
 #include "scheduler/timer_wheel.hpp"
 
@@ -36,6 +37,7 @@ enum class Life : std::uint8_t {
 
 inline constexpr std::uint32_t kProcessTimer = 1;  // TimerNode::tag of a wait's deadline
 inline constexpr std::uint32_t kMessageTimer = 2;  // of a TimerRecord
+inline constexpr std::uint32_t kCensusTimer = 3;   // of the CensusTask
 
 /// What a suspended process waits for; for observers.
 enum class Waiting : std::uint8_t { nothing, message, sleep, call, join, blocking, descriptor, room, stream, hibernated };
@@ -90,7 +92,8 @@ struct Extras {
   std::vector<std::string> groups;
   std::string label;
   std::shared_ptr<JoinState> join;
-  std::vector<Pid> room_waiters;  // senders that wait for a place in the mailbox
+  std::vector<Pid> room_waiters;                   // senders that wait for a place in the mailbox
+  std::unique_ptr<scheduler::Backtrace> origin{};  // where the exception that ends it was thrown, for the log
 };
 
 /// A process, or a free slot.

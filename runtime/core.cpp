@@ -1,7 +1,11 @@
 #include "runtime/core.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 
+#include "runtime/debugger.hpp"
+#include "runtime/symbols.hpp"
 #include "runtime/terminate.hpp"
 #include "scheduler/topology.hpp"
 
@@ -51,6 +55,10 @@ RuntimeOptions checked(RuntimeOptions options) {
   }
   if (options.mailbox.capacity == 0) refuse("a mailbox of capacity 0");
   if (options.watchdog < Duration::zero()) refuse("a negative watchdog time");
+  if (options.census_interval <= Duration::zero()) refuse("a census_interval of zero or less");
+  if (options.stack_signal < 0 || options.stack_signal > SIGRTMAX || options.stack_signal == SIGSEGV) {
+    refuse("stack_signal is " + std::to_string(options.stack_signal) + ", which is no signal for that");
+  }
   return options;
 }
 
@@ -73,18 +81,34 @@ RuntimeCore::RuntimeCore(RuntimeOptions wanted)
     : options(checked(std::move(wanted))),
       processes(table_slots(options.max_processes, options.workers)),
       timers(table_slots(options.max_timers, options.workers)),
+      stack_signal_(options.stack_signal),
       scheduler(scheduler_options(options), *this),
       process_quota_(options.max_processes),
       timer_quota_(options.max_timers),
       outside_slots_(processes),
       outside_timer_slots_(timers),
       started_ns_(scheduler::Scheduler::steady_ns()) {
+  census_.core = this;
+  census_.timer.tag = kCensusTimer;
+  watches_throws_ = options.log_stacks && wants(LogLevel::error);
+  notes_spawns_ = wants(LogLevel::debug) || wants_census();
   contain_terminate();
   no_suspend_counter = []() noexcept -> std::uint16_t* {
     ControlBlock* self = current_process();
     return self == nullptr ? nullptr : &self->no_suspend;
   };
   (void)out_of_memory();
+  switch (stack_signal_.state()) {
+    case scheduler::StackSignal::State::none:
+    case scheduler::StackSignal::State::installed:
+      break;
+    case scheduler::StackSignal::State::other_number:
+      throw BadArgument("RuntimeOptions: stack_signal is " + std::to_string(options.stack_signal) +
+                        ", and another runtime of this program has chosen another one");
+    case scheduler::StackSignal::State::refused:
+      throw BadArgument("RuntimeOptions: stack_signal is " + std::to_string(options.stack_signal) +
+                        ", for which the system allows no handler");
+  }
   if (options.overflow_handler) report_overflow(*this);
   try {
     scheduler.start([this](scheduler::Worker& worker) { worker.host_local = std::make_unique<WorkerLocal>(*this); });
@@ -95,6 +119,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions wanted)
     if (options.overflow_handler) forget_overflow(*this);
     throw LimitExceeded("the system gives no thread for " + std::to_string(options.workers) + " workers: " + failed.what());
   }
+  show_to_debugger(*this);
 }
 
 RuntimeCore::~RuntimeCore() {
@@ -112,6 +137,7 @@ RuntimeCore::~RuntimeCore() {
     }
   }
   scheduler.stop();
+  hide_from_debugger(*this);  // Late, so that it can be seen who holds up the end.
   // Timers to names outlive processes; they end here.
   for (std::size_t i = 0; i < timers.committed(); ++i) {
     TimerRecord& record = *timers.find(i);
@@ -303,6 +329,8 @@ void RuntimeCore::fire(scheduler::TimerNode** nodes, std::size_t count) noexcept
         if (block->life.load(std::memory_order_relaxed) != Life::dead) wake = kick_locked(*block);
       }
       if (wake) scheduler.ready(*block);
+    } else if (node->tag == kCensusTimer) {
+      census_due();
     } else {
       fire_one(*reinterpret_cast<TimerRecord*>(node));
     }
@@ -314,14 +342,19 @@ void RuntimeCore::holds_worker(scheduler::Fiber* fiber, unsigned worker, std::in
   auto& block = *static_cast<ControlBlock*>(fiber);
   try {
     std::string who;
+    Pid pid;
     {
       const std::lock_guard<base::SpinLock> hold(block.lock);
       if (block.life.load(std::memory_order_relaxed) == Life::dead) return;
-      who = Pid::from_parts(block.slot_index, block.generation.load(std::memory_order_relaxed)).to_string();
+      pid = Pid::from_parts(block.slot_index, block.generation.load(std::memory_order_relaxed));
+      who = pid.to_string();
       if (block.extras && !block.extras->label.empty()) who += " (" + block.extras->label + ")";
     }
-    log(LogLevel::warn, "process " + who + " has held worker " + std::to_string(worker) + " for " + std::to_string(held_ns / 1'000'000) +
-                            " ms without calling the runtime");
+    std::string line = "process " + who + " has held worker " + std::to_string(worker) + " for " + std::to_string(held_ns / 1'000'000) +
+                       " ms without calling the runtime";
+    scheduler::Backtrace stack;
+    if (options.log_stacks && read_running_stack(block, pid, worker, stack)) line += stack_lines(stack);
+    log(LogLevel::warn, line);
   } catch (const std::bad_alloc&) {
     // A report is not worth more than that.
   }

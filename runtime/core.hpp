@@ -22,8 +22,11 @@
 
 #include "registry/names.hpp"
 #include "registry/slot_table.hpp"
+#include "runtime/census.hpp"
 #include "runtime/control_block.hpp"
+#include "scheduler/backtrace.hpp"
 #include "scheduler/scheduler.hpp"
+#include "scheduler/stack_signal.hpp"
 
 namespace weft::detail {
 
@@ -270,12 +273,13 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] std::int64_t deadline_after(Duration d, const char* call) const;
   [[nodiscard]] std::int64_t deadline_at(TimePoint t) const noexcept;
 
-  // --- knowing: info.cpp, log.cpp
+  // --- knowing: info.cpp, dump.cpp, census.cpp
   [[nodiscard]] std::optional<ProcessInfo> info(Pid pid);
   [[nodiscard]] std::vector<Pid> list() const;
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] std::map<std::string, std::size_t> census();
-  void dump(std::ostream& out);
+  void dump(std::ostream& out, DumpStacks stacks);
+  [[nodiscard]] std::vector<std::string> backtrace(Pid pid);
   bool set_label(Pid pid, std::string label);
   [[nodiscard]] std::vector<std::string> registered();
   [[nodiscard]] std::map<std::string, std::size_t> group_sizes();
@@ -287,7 +291,11 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] bool wants(LogLevel level) const noexcept { return level <= options.log_level && options.log != nullptr; }
   void log(LogLevel level, std::string_view line) noexcept;
   void log_end(ControlBlock& self) noexcept;
-  void log_spawn(Pid pid, const std::string& label) noexcept;
+  /// Called only if `notes_spawns_`.
+  void note_spawn(Pid pid, const std::string& label) noexcept;
+  [[nodiscard]] bool wants_census() const noexcept { return wants(LogLevel::info) || options.census != nullptr; }
+  /// A label or a membership came or went: a census will tell (INF-6). Takes the lock of a timer wheel.
+  void census_changed() noexcept;
 
   // --- shutdown.cpp
   StopReport stop(Duration deadline);
@@ -314,11 +322,19 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] WorkerLocal* worker_local() noexcept;
 
   Runtime* face = nullptr;
+  RuntimeCore* next_for_debugger = nullptr;  // debugger.hpp
   RuntimeOptions options;
   registry::SlotTable<ControlBlock> processes;
   registry::SlotTable<TimerRecord> timers;
   registry::Names names;
   registry::Groups groups;
+
+ private:
+  // Before the scheduler, whose blocking pool may still be counting when all else is gone.
+  CensusTask census_;
+  scheduler::StackSignal stack_signal_;  // outlives the workers: its signal may be pending for one of their threads
+
+ public:
   scheduler::Scheduler scheduler;
 
   /// A process died with a blocking section under way, and its stack was unwound (BLK-6).
@@ -328,6 +344,23 @@ class RuntimeCore final : public scheduler::Host {
  private:
   /// Not under the block's lock: its owner may need that to finish what is waited for.
   static std::size_t depth(const ControlBlock& block) noexcept;
+  struct StackSeen {
+    bool read = false;
+    int worker = -1;  // it was found running there
+  };
+  /// Reads the stack of `pid`, whatever it is doing, if that can be done.
+  StackSeen read_stack(Pid pid, scheduler::Backtrace& into) noexcept;
+  /// True: the process was parked, and the caller has the right, and the duty, to make it runnable.
+  [[nodiscard]] bool take_parked(ControlBlock& block, Pid pid) noexcept;
+  /// By the signal of RuntimeOptions::stack_signal. False without one, or if the process does not run there any more.
+  bool read_running_stack(ControlBlock& block, Pid pid, unsigned worker, scheduler::Backtrace& into) noexcept;
+  void start_census_timer() noexcept;
+  void census_due() noexcept;
+  void take_census() noexcept;
+  void dump_one(std::ostream& out, Pid pid, DumpStacks stacks);
+  /// Runs the body, and keeps where an exception that leaves it came from.
+  void run_watched(ControlBlock& self);
+  static void keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Backtrace> origin) noexcept;
   bool receive_special(ControlBlock& block, Envelope& envelope) noexcept;
   void report_dropped(ControlBlock& self, Envelope& envelope) noexcept;
   ControlBlock* rent_slot() noexcept;
@@ -350,6 +383,8 @@ class RuntimeCore final : public scheduler::Host {
   std::atomic<std::uint64_t> timer_numbers_{0};
   std::atomic<std::uint64_t> orphans_{0};  // dead processes whose stack waits for a blocking section to return
   std::atomic<bool> refusing_spawns_{false};
+  bool notes_spawns_ = false;    // constant: for the log or for the census
+  bool watches_throws_ = false;  // constant: crash reports show stacks
   std::mutex empty_mutex_;
   std::condition_variable empty_;
   std::int64_t started_ns_ = 0;
@@ -387,6 +422,8 @@ inline ControlBlock& process_here(const char* call);
 /// As process_here(), for calls that destructors may make: never throws for a doomed or exiting process.
 ControlBlock& process_here_even_exiting(const char* call);
 
+/// "message", "sleep" and so on; empty for nothing.
+[[nodiscard]] std::string_view text_of(Waiting waiting) noexcept;
 /// Counts one runtime call of `self`; at the end of its slice others run. A doom is met, unless the stack unwinds already.
 void checkpoint(ControlBlock& self);
 /// Throws ProcessUnwind if `self` is doomed; ProcessExiting if it is and a stack already unwinds. For calls that suspend.

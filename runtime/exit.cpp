@@ -3,7 +3,9 @@
 
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <typeinfo>
+#include <utility>
 
 #include "runtime/core.hpp"
 
@@ -60,6 +62,28 @@ void RuntimeCore::fix_reason(ControlBlock& self, const ExitReason& reason) noexc
   self.life.store(Life::exiting, std::memory_order_release);
 }
 
+// Apart from run(), so that who wants no stacks in the log pays nothing for them.
+[[gnu::noinline]] void RuntimeCore::run_watched(ControlBlock& self) {
+  struct Watch : scheduler::ThrowWatch {
+    explicit Watch(ControlBlock& process) : self(process) {}
+    ~Watch() { keep_origin(self, std::move(origin)); }
+    ControlBlock& self;
+  } watch(self);
+  // These are no crashes.
+  watch.wants = [](const std::type_info& type) noexcept {
+    return type != typeid(ProcessUnwind) && type != typeid(HibernateUnwind) && type != typeid(ExitException);
+  };
+  watch.call(self.body_type->run, self.body());
+}
+
+void RuntimeCore::keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Backtrace> origin) noexcept {
+  if (origin == nullptr) return;
+  std::unique_ptr<Extras> fresh(new (std::nothrow) Extras);
+  const std::lock_guard<base::SpinLock> hold(self.lock);
+  if (!self.extras) self.extras = std::move(fresh);
+  if (self.extras) self.extras->origin.swap(origin);
+}
+
 void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
   auto& self = static_cast<ControlBlock&>(fiber);
   self.stack->owner.store(self.pid.id(), std::memory_order_relaxed);
@@ -75,7 +99,11 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
     self.held_stack.store(self.stack, std::memory_order_release);
     bool hibernates = false;
     try {
-      self.body_type->run(self.body());
+      if (watches_throws_) [[unlikely]] {
+        run_watched(self);
+      } else {
+        self.body_type->run(self.body());
+      }
       // A body that swallowed the unwinding and returned ends with the reason fixed before (CPP-1).
       fix_reason(self, ExitReason::normal);
     } catch (const ProcessUnwind&) {
@@ -179,6 +207,7 @@ void RuntimeCore::die_told(ControlBlock& self) noexcept {
   const ExitReason reason = std::exchange(self.reason, ExitReason::normal);
   if (extras != nullptr) {
     for (const Pid waiter : extras->room_waiters) kick(waiter);
+    if (!extras->label.empty()) census_changed();
   }
   count(&Counters::finished);
   if (extras == nullptr || extras->join == nullptr) return;

@@ -1,57 +1,15 @@
 #include <weft/info.hpp>
 
 #include <algorithm>
-#include <ostream>
 #include <unordered_set>
 
 #include "runtime/core.hpp"
+#include "runtime/symbols.hpp"
 
 namespace weft::detail {
 namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;
-
-const char* text_of(Waiting waiting) noexcept {
-  switch (waiting) {
-    case Waiting::nothing:
-      return "";
-    case Waiting::message:
-      return "message";
-    case Waiting::sleep:
-      return "sleep";
-    case Waiting::call:
-      return "call";
-    case Waiting::join:
-      return "join";
-    case Waiting::blocking:
-      return "blocking";
-    case Waiting::descriptor:
-      return "descriptor";
-    case Waiting::room:
-      return "room";
-    case Waiting::stream:
-      return "stream";
-    case Waiting::hibernated:
-      return "message (hibernated)";
-  }
-  return "";
-}
-
-const char* text_of(ProcessStatus status) noexcept {
-  switch (status) {
-    case ProcessStatus::starting:
-      return "starting";
-    case ProcessStatus::runnable:
-      return "runnable";
-    case ProcessStatus::running:
-      return "running";
-    case ProcessStatus::waiting:
-      return "waiting";
-    case ProcessStatus::exiting:
-      return "exiting";
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -138,24 +96,6 @@ Stats RuntimeCore::stats() const {
   return made;
 }
 
-std::map<std::string, std::size_t> RuntimeCore::census() {
-  std::map<std::string, std::size_t> made;
-  const std::size_t slots = processes.committed();
-  for (std::size_t i = 0; i < slots; ++i) {
-    ControlBlock& block = *processes.find(i);
-    if (block.life.load(std::memory_order_acquire) != Life::alive) continue;
-    std::string label;
-    {
-      const Hold hold(block.lock);
-      if (block.life.load(std::memory_order_relaxed) != Life::alive || !block.extras) continue;
-      label = block.extras->label;
-    }
-    if (!label.empty()) ++made[label];
-  }
-  for (const auto& [group, size] : group_sizes()) made[group] += size;
-  return made;
-}
-
 // Names and groups are listed from the processes that have them: a hash table cannot be walked while others look things up in it.
 template <class Visit>
 void RuntimeCore::for_each_extras(Visit visit) {
@@ -192,33 +132,14 @@ bool RuntimeCore::set_label(Pid pid, std::string label) {
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
   if (block == nullptr) return false;
   auto fresh = std::make_unique<Extras>();
-  const Hold hold(block->lock);
-  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
-  if (!block->extras) block->extras = std::move(fresh);
-  block->extras->label.swap(label);
-  return true;
-}
-
-void RuntimeCore::dump(std::ostream& out) {
-  const Stats now = stats();
-  out << "weft: " << now.live << " processes on " << now.workers << " workers, " << now.spawned << " spawned, " << now.messages_sent
-      << " messages sent, " << now.shed << " shed, " << now.dead_letters << " dead letters\n";
-  for (const Pid pid : list()) {
-    const std::optional<ProcessInfo> one = info(pid);
-    if (!one) {
-      out << pid.to_string() << " exiting\n";
-      continue;
-    }
-    out << pid.to_string() << ' ' << text_of(one->status);
-    if (!one->waiting_for.empty()) out << " for " << one->waiting_for;
-    if (!one->label.empty()) out << " label=" << one->label;
-    for (const std::string& name : one->names) out << " name=" << name;
-    for (const std::string& group : one->groups) out << " group=" << group;
-    out << " mailbox=" << one->mailbox_depth << " links=" << one->links.size() << " monitors=" << one->monitors.size()
-        << " monitored_by=" << one->monitored_by.size();
-    if (one->stack_bytes != 0) out << " stack=" << one->stack_high_water << '/' << one->stack_bytes;
-    out << '\n';
+  {
+    const Hold hold(block->lock);
+    if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
+    if (!block->extras) block->extras = std::move(fresh);
+    block->extras->label.swap(label);
   }
+  census_changed();
+  return true;
 }
 
 // --- the log ---------------------------------------------------------------------------------------------------------------------
@@ -232,7 +153,9 @@ void RuntimeCore::log(LogLevel level, std::string_view line) noexcept {
   }
 }
 
-void RuntimeCore::log_spawn(Pid pid, const std::string& label) noexcept {
+void RuntimeCore::note_spawn(Pid pid, const std::string& label) noexcept {
+  if (!label.empty()) census_changed();
+  if (!wants(LogLevel::debug)) return;
   try {
     log(LogLevel::debug, "spawned process " + pid.to_string() + (label.empty() ? "" : " (" + label + ")"));
   } catch (const std::bad_alloc&) {
@@ -247,11 +170,16 @@ void RuntimeCore::log_end(ControlBlock& self) noexcept {
   if (!wants(level)) return;
   try {
     std::string line = "process " + self.pid.to_string();
+    std::unique_ptr<scheduler::Backtrace> origin;
     {
       const Hold hold(self.lock);
       if (self.extras && !self.extras->label.empty()) line += " (" + self.extras->label + ")";
+      if (self.extras) origin.swap(self.extras->origin);
     }
-    log(level, line + " ended: " + self.reason.to_string());
+    line += " ended: " + self.reason.to_string();
+    // Where an exception came from says nothing of a process that a signal ended while it was on its way.
+    if (origin != nullptr && (kind == atoms::error || kind == atoms::nocatch)) line += stack_lines(*origin);
+    log(level, line);
   } catch (const std::bad_alloc&) {
     // The end goes on without its line.
   }

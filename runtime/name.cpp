@@ -65,21 +65,29 @@ bool RuntimeCore::join_group(std::string_view group, Pid pid) {
   if (block == nullptr) return false;
   std::string kept(group);
   auto fresh = std::make_unique<Extras>();
-  const Hold hold(block->lock);
-  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
-  if (!block->extras) block->extras = std::move(fresh);
-  std::vector<std::string>& mine = block->extras->groups;
-  if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
-  if (groups.add(kept, pid)) mine.push_back(std::move(kept));
+  bool joined = false;
+  {
+    const Hold hold(block->lock);
+    if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return false;
+    if (!block->extras) block->extras = std::move(fresh);
+    std::vector<std::string>& mine = block->extras->groups;
+    if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
+    joined = groups.add(kept, pid);
+    if (joined) mine.push_back(std::move(kept));
+  }
+  if (joined) census_changed();
   return true;
 }
 
 bool RuntimeCore::leave_group(std::string_view group, Pid pid) noexcept {
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
   if (block == nullptr) return false;
-  const Hold hold(block->lock);
-  if (!groups.remove(group, pid)) return false;
-  if (block->extras && block->pid == pid) std::erase(block->extras->groups, group);
+  {
+    const Hold hold(block->lock);
+    if (!groups.remove(group, pid)) return false;
+    if (block->extras && block->pid == pid) std::erase(block->extras->groups, group);
+  }
+  census_changed();
   return true;
 }
 
@@ -91,6 +99,7 @@ void RuntimeCore::release_groups(ControlBlock& self) noexcept {
     mine.swap(self.extras->groups);
   }
   for (const std::string& group : mine) groups.remove(group, self.pid);
+  if (!mine.empty()) census_changed();
 }
 
 std::size_t RuntimeCore::kill_group(std::string_view group) {

@@ -74,7 +74,8 @@ std::optional<ProcessInfo> Runtime::info(Pid pid) { return counted(core_).info(p
 bool Runtime::set_label(Pid pid, std::string label) { return counted(core_).set_label(pid, std::move(label)); }
 Stats Runtime::stats() { return counted(core_).stats(); }
 std::map<std::string, std::size_t> Runtime::census() { return counted(core_).census(); }
-void Runtime::dump(std::ostream& out) { counted(core_).dump(out); }
+void Runtime::dump(std::ostream& out, DumpStacks stacks) { counted(core_).dump(out, stacks); }
+std::vector<std::string> Runtime::backtrace(Pid pid) { return counted(core_).backtrace(pid); }
 TimePoint Runtime::now() { return TimePoint(Duration(core_->scheduler.now_ns())); }
 
 StopReport Runtime::stop(Duration deadline) { return core_->stop(deadline); }

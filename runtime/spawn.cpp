@@ -216,7 +216,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     one_less();
     throw;
   }
-  if (wants(LogLevel::debug)) log_spawn(pid, wanted.label);
+  if (notes_spawns_) note_spawn(pid, wanted.label);
   scheduler.ready(child);
   return pid;
 }

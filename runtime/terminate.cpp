@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <new>
 
 #include "runtime/core.hpp"
 
@@ -147,13 +148,13 @@ void forget_overflow(RuntimeCore& core) noexcept {
   }
 }
 
-void prepare_overflow_report_here() noexcept {
+void prepare_alternate_stack_here() noexcept {
   static thread_local AlternateStack alternate;
   alternate.set_up();
 }
 
 void RuntimeCore::worker_started() noexcept {
-  if (options.overflow_handler) prepare_overflow_report_here();
+  if (options.overflow_handler || options.stack_signal != 0) prepare_alternate_stack_here();
 }
 
 void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
@@ -166,6 +167,10 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
     finish(self);
     return;
   }
+  // The frames are all still there, from the function that nothing may leave inwards.
+  std::unique_ptr<scheduler::Backtrace> stack(watches_throws_ ? new (std::nothrow) scheduler::Backtrace : nullptr);
+  if (stack != nullptr) scheduler::read_own_stack(*stack);
+  keep_origin(self, std::move(stack));
   try {
     ExitReason reason = ExitReason::error("std::terminate", "called with no exception");
     if (std::current_exception() != nullptr) {

@@ -13,7 +13,7 @@ void contain_terminate() noexcept;
 /// program die of the signal. Other faults go to the handler that was there before.
 void report_overflow(RuntimeCore& core);
 void forget_overflow(RuntimeCore& core) noexcept;
-/// Gives the calling thread the alternate stack on which that handler can run.
-void prepare_overflow_report_here() noexcept;
+/// Gives the calling thread the alternate stack on which handlers run.
+void prepare_alternate_stack_here() noexcept;
 
 }  // namespace weft::detail

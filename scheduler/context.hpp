@@ -78,7 +78,30 @@ struct Execution {
   }
 };
 
+/// Where an execution goes on, and the registers that a called function preserves: all that unwinding its stack starts from.
+struct Registers {
+  std::uintptr_t rip = 0, rsp = 0, rbp = 0, rbx = 0, r12 = 0, r13 = 0, r14 = 0, r15 = 0;
+};
+
+/// Of an execution that was left by jump(). The frame it was left in has saved the other registers itself: jump() clobbers them all.
+inline Registers left_registers(const Execution& left) noexcept {
+  const auto saved = reinterpret_cast<std::uintptr_t>(left.stack_pointer);
+  constexpr std::uintptr_t kPushed = 8, kRedZone = 128;
+  Registers made;
+  made.rip = reinterpret_cast<std::uintptr_t>(left.resume_at);
+  made.rsp = saved + kPushed + kRedZone;
+  made.rbp = *reinterpret_cast<const std::uintptr_t*>(saved);
+  return made;
+}
+
+/// Whether `pc` lies inside a switch, where the stack cannot be unwound. Async-signal-safe.
+[[nodiscard]] bool in_switch(std::uintptr_t pc) noexcept;
+
 extern "C" void weft_fiber_entry();
+/// Calls `walk(argument)`. To an unwinder the caller of this function is not its caller but what `from` describes.
+extern "C" void weft_walk_from(const Registers* from, void (*walk)(void*), void* argument);
+/// Calls `body(argument)`. `watch` is a ThrowWatch: backtrace.hpp.
+extern "C" void weft_call_watched(void (*body)(void*), void* argument, void* watch);
 extern "C" [[noreturn]] void weft_fiber_main() noexcept;
 
 /// Makes `execution` start weft_fiber_main() on an empty stack whose highest address is `top`.
@@ -103,6 +126,7 @@ inline void prepare(Execution& execution, void* top) noexcept {
 /// Inline, with every register clobbered: the compiler saves exactly what is live, and no return address is left behind for the
 /// return predictor to miss (measured: docs/decisions.md, "the switch"). MXCSR and the x87 control word are not saved: the floating-
 /// point environment belongs to the worker thread. The red zone below the stack pointer is stepped over before anything is pushed.
+/// The compiler does not know of that, so unwind tables are wrong between the labels 0 and 2: section weft_switches lists those places.
 [[gnu::always_inline]] inline void jump(Execution& from, Execution& to, ExceptionState* thread_exceptions, bool last) noexcept {
   from.exceptions = *thread_exceptions;
   *thread_exceptions = to.exceptions;
@@ -116,6 +140,7 @@ inline void prepare(Execution& execution, void* top) noexcept {
   Execution* leave = &from;
   Execution* enter = &to;
   asm volatile(
+      "0:\n\t"
       "subq $128, %%rsp\n\t"
       "pushq %%rbp\n\t"
       "leaq 1f(%%rip), %%rax\n\t"
@@ -127,7 +152,11 @@ inline void prepare(Execution& execution, void* top) noexcept {
       "1:\n\t"
       "endbr64\n\t"
       "popq %%rbp\n\t"
-      "addq $128, %%rsp\n\t"
+      "addq $128, %%rsp\n"
+      "2:\n\t"
+      ".pushsection weft_switches, \"a\", @progbits\n\t"
+      ".long 0b - ., 2b - .\n\t"
+      ".popsection\n\t"
       : "+D"(leave), "+S"(enter)
       :
       : "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",

@@ -51,6 +51,10 @@ class Scheduler {
   void ready(Fiber& fiber) noexcept;
   /// As ready(), but always through the injection queue.
   void inject(Fiber& fiber) noexcept;
+  /// Around a time in which the caller has a fiber that nobody can see: suspended, but the right to make it runnable is the caller's (F1).
+  /// The runtime is not quiet meanwhile.
+  void hold_fiber() noexcept { in_hand_.fetch_add(1, std::memory_order_seq_cst); }
+  void let_fiber_go() noexcept { in_hand_.fetch_sub(1, std::memory_order_seq_cst); }
   /// Wakes one sleeping worker if there is reason to: work was published that its publisher will not run next.
   void notify() noexcept;
   /// Wakes worker `index`, which looks at everything again.
@@ -106,7 +110,7 @@ class Scheduler {
   std::atomic<std::int64_t> virtual_ns_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<int> poll_leader_{kNoLeader};
-  std::atomic<int> in_hand_{0};  // fibers the watchdog holds between two queues
+  std::atomic<int> in_hand_{0};  // fibers that somebody holds and no queue has: the watchdog, or an observer
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Watchdog> watchdog_;
   BlockingPool blocking_;  // Ends first: the tail of a job uses all of the above.

@@ -9,6 +9,9 @@ namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr int kQuietTicks = 200;  // A second without work, and the watchdog stops ticking.
+// Free stacks that nobody took in that time give their pages back, so many at once.
+constexpr int kTrimTicks = 1000;
+constexpr std::size_t kTrimStacks = 1024;
 
 }  // namespace
 
@@ -44,19 +47,31 @@ bool Watchdog::pause() noexcept {
 void Watchdog::run() noexcept {
   prctl(PR_SET_NAME, "weft-watchdog");
   int quiet_ticks = 0;
+  int trim_ticks = 0;
   while (!pause()) {
     const std::int64_t now = Scheduler::steady_ns();
     const bool asleep = scheduler_.idle_.counters().sleeping == scheduler_.worker_count();
     quiet_ticks = asleep ? quiet_ticks + 1 : 0;
     for (unsigned i = 0; i < scheduler_.worker_count(); ++i) look_after(i, now);
+    if (++trim_ticks >= kTrimTicks) {
+      trim_ticks = 0;
+      scheduler_.stacks_.trim(kTrimStacks);
+    }
     if (quiet_ticks >= kQuietTicks) {
       quiet_ticks = 0;
+      trim_all();
       // seq_cst: a worker that wakes leaves the sleepers first and reads dormant_ after; we do the reverse. One of us sees the other.
       dormant_.store(true, std::memory_order_seq_cst);
       std::atomic_thread_fence(std::memory_order_seq_cst);  // The sleepers are read relaxed.
       if (scheduler_.idle_.counters().sleeping != scheduler_.worker_count()) dormant_.store(false, std::memory_order_seq_cst);
     }
   }
+}
+
+void Watchdog::trim_all() noexcept {
+  // The first call marks what is free, later ones trim what still is. A worker that wakes needs us for other things.
+  std::size_t left = scheduler_.stacks_.trim(kTrimStacks);
+  while (left != 0 && scheduler_.idle_.counters().sleeping == scheduler_.worker_count()) left = scheduler_.stacks_.trim(kTrimStacks);
 }
 
 void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {

@@ -16,6 +16,7 @@ class Scheduler;
 ///
 /// For a worker that did not switch since the last tick it puts what waits in the worker's last-in slot where thieves find it, fires
 /// the timers of the worker's wheel, polls descriptors nobody polls, and after the configured time names the process that holds it.
+/// From time to time, and before it stands still, it gives the pages of stacks that nobody needed for a while back to the system.
 class Watchdog {
  public:
   explicit Watchdog(Scheduler& scheduler);
@@ -39,6 +40,8 @@ class Watchdog {
   void run() noexcept;
   void look_after(unsigned index, std::int64_t now) noexcept;
   void wake() noexcept;
+  /// Gives the pages of all free stacks back but for what the pool keeps.
+  void trim_all() noexcept;
   /// True when it was told to end.
   bool pause() noexcept;
 

@@ -1,6 +1,7 @@
 #include "scheduler/worker.hpp"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -283,6 +284,7 @@ void Worker::loop() noexcept {
   weft_this_worker = this;
   const std::string name = "weft-" + std::to_string(index_);
   prctl(PR_SET_NAME, name.c_str());
+  thread_id_.store(gettid(), std::memory_order_relaxed);
   exceptions_ = thread_exception_state();
   adopt_thread(idle_);
   scheduler_.host_.worker_started();

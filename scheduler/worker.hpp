@@ -1,6 +1,8 @@
 // One scheduler thread: find a fiber, run it, steal, sleep.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -64,6 +66,8 @@ class Worker {
 
   [[nodiscard]] Fiber* current() const noexcept { return current_.load(std::memory_order_relaxed); }
   [[nodiscard]] unsigned index() const noexcept { return index_; }
+  /// The kernel's number of the worker's thread; 0 until it started.
+  [[nodiscard]] pid_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] Scheduler& scheduler() const noexcept { return scheduler_; }
 
   /// Leaves the stack of `self`, the current fiber, then calls `then(self)`. Returns when `self` was made ready and a worker picked it.
@@ -151,6 +155,7 @@ class Worker {
   std::uint64_t random_;
   StackCache stacks_;
   std::thread thread_;
+  std::atomic<pid_t> thread_id_{0};
 
   alignas(base::kCacheLine) std::atomic<Fiber*> current_{nullptr};
   std::atomic<bool> attention_{false};  // look after timers, descriptors and injected work at the next switch; set by the watchdog too

@@ -131,6 +131,14 @@ class LogBook {
     const std::lock_guard lock(mutex_);
     return lines_.size();
   }
+  std::vector<std::string> texts(LogLevel level) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> found;
+    for (const auto& [of, text] : lines_) {
+      if (of == level) found.push_back(text);
+    }
+    return found;
+  }
 
  private:
   mutable std::mutex mutex_;

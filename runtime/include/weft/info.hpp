@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,8 +81,15 @@ using DeadLetterSink = std::function<void(const DeadLetter&)>;
 
 /// How much is logged: each level includes those before it.
 enum class LogLevel : std::uint8_t { off, error, warn, info, debug };
-/// One line without a newline. Called by the process or thread it is about, with no lock held; what it throws is swallowed (CPP-24).
+/// One report: a line, and where a stack belongs to it, one more line for each frame, indented. No newline at the end. Called by the
+/// process or thread it is about, with no lock held; what it throws is swallowed (CPP-24).
 using LogSink = std::function<void(LogLevel, std::string_view)>;
+
+/// Processes by label and members by group. What it throws is swallowed (CPP-24).
+using CensusSink = std::function<void(const std::map<std::string, std::size_t>&)>;
+
+/// Whether a dump shows stacks. Each costs its process one wake-up that brings nothing.
+enum class DumpStacks : std::uint8_t { no, yes };
 
 /// In the order of the caller's signals (ORD-9): after exit(P, kill) P is not alive, though its code may run to its next call.
 bool is_alive(Pid pid);

@@ -30,20 +30,29 @@ enum class StackGuard : std::uint8_t { automatic, markers, mprotect, canary };
 
 /// Fixed when the runtime starts.
 struct RuntimeOptions {
-  unsigned workers = 0;                                ///< 0: what affinity and cgroup quota grant
-  std::size_t stack_bytes = std::size_t{64} * 1024;    ///< default size of a process's stack
-  std::size_t max_processes = std::size_t{1} << 24;    ///< at most 16,777,216
-  std::size_t max_stacks = std::size_t{1} << 24;       ///< processes that have begun to run and are not hibernated
-  std::size_t max_timers = std::size_t{1} << 24;       ///< of send_after and its relatives; waits with a time limit do not count
-  MailboxLimit mailbox{};                              ///< of processes that do not choose their own
-  Clock clock = Clock::steady;                         ///< of timers and time limits
-  LogLevel log_level = LogLevel::off;                  ///< the least important level that reaches `log`
-  LogSink log{};                                       ///< where lines go; without one nothing is logged
-  DeadLetterSink dead_letters{};                       ///< who hears of messages that reached nobody
+  unsigned workers = 0;                              ///< 0: what affinity and cgroup quota grant
+  std::size_t stack_bytes = std::size_t{64} * 1024;  ///< default size of a process's stack
+  std::size_t max_processes = std::size_t{1} << 24;  ///< at most 16,777,216
+  std::size_t max_stacks = std::size_t{1} << 24;     ///< processes that have begun to run and are not hibernated
+  std::size_t max_timers = std::size_t{1} << 24;     ///< of send_after and its relatives; waits with a time limit do not count
+  MailboxLimit mailbox{};                            ///< of processes that do not choose their own
+  Clock clock = Clock::steady;                       ///< of timers and time limits
+  LogLevel log_level = LogLevel::off;                ///< the least important level that reaches `log`
+  LogSink log{};                                     ///< where lines go; without one nothing is logged
+  DeadLetterSink dead_letters{};                     ///< who hears of messages that reached nobody
+  /// Told of each census: so long after the first change of a label or a membership, hence at most once in that time, and not while
+  /// nothing changes (INF-6). Without a sink the same goes to the log at info, if it is that fine. Called on a thread of its own.
+  CensusSink census{};
+  Duration census_interval = std::chrono::seconds(2);  ///< how long a census waits for further changes
   std::size_t blocking_threads = 64;                   ///< most threads of the blocking pool
   Duration watchdog = std::chrono::milliseconds(500);  ///< a process that holds its worker so long is named in the log, at warn; 0: never
   StackGuard stack_guard = StackGuard::automatic;      ///< the kind that is tried first
   bool overflow_handler = false;                       ///< install the SIGSEGV handler that names the process whose stack overflowed
+  bool log_stacks = true;  ///< the log's report of a crash, and of a process that holds its worker, shows the stack
+  /// A signal that nothing else uses, for instance SIGURG, with which weft stops a worker for some microseconds while the stack of the
+  /// process on it is read: for dump(), backtrace() and the watchdog's report. 0: no handler, and running processes show no stack. All
+  /// runtimes of a program that choose one choose the same. System calls that are not restarted after a handler may end with EINTR.
+  int stack_signal = 0;
 };
 
 /// Who was still there when stop() gave up waiting for them to end.
@@ -214,10 +223,14 @@ class Runtime {
   bool set_label(Pid pid, std::string label);
   /// The counters.
   Stats stats();
-  /// Live processes by label and members by group; a text that is both counts both (INF-6).
+  /// Live processes by label and members by group, just now; a text that is both counts both (INF-6).
   std::map<std::string, std::size_t> census();
-  /// One line for each process, and the counters.
-  void dump(std::ostream& out);
+  /// The counters, and for each process a line (status, what it waits for, label, names, groups, sizes) and its stack, a line for each
+  /// frame. No stack have processes that did not begin or are hibernated; those that run show one with RuntimeOptions::stack_signal;
+  /// those that were about to run show none. For a runtime at work: each process is read at its own moment.
+  void dump(std::ostream& out, DumpStacks stacks = DumpStacks::yes);
+  /// One process's stack as in dump(), innermost frame first. Empty where dump() shows none, and for a dead process.
+  std::vector<std::string> backtrace(Pid pid);
   /// Its clock: steady or virtual.
   TimePoint now();
 
