@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ostream>
+#include <system_error>
 
 #include "runtime/core.hpp"
 
@@ -89,6 +90,18 @@ void Runtime::advance(Duration d) {
 void Runtime::run_until_idle() {
   if (detail::current_process() != nullptr) throw BadArgument("run_until_idle() called by a process: it would wait for its caller");
   core_->scheduler.wait_until_quiet();
+}
+
+int Runtime::poll_fd() {
+  const int fd = core_->scheduler.poller().descriptor();
+  if (fd < 0) throw LimitExceeded("poll_fd(): the system gives no descriptor: " + std::generic_category().message(-fd));
+  return fd;
+}
+
+std::size_t Runtime::poll_once(Duration timeout) {
+  if (timeout < Duration::zero()) throw BadArgument("poll_once() with a negative timeout");
+  if (detail::current_process() != nullptr) throw BadArgument("poll_once() called by a process: it would hold up its worker");
+  return core_->scheduler.poll_from_outside(timeout == forever ? -1 : timeout.count());
 }
 
 void Runtime::throw_exited(const std::shared_ptr<detail::JoinState>& join, const ExitReason& reason) {
