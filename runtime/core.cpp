@@ -19,6 +19,7 @@ scheduler::SchedulerOptions scheduler_options(const RuntimeOptions& options) {
   made.clock = options.clock;
   made.blocking_threads = options.blocking_threads;
   made.watchdog_ns = options.watchdog.count();
+  made.host_polls = options.host_polls;
   switch (options.stack_guard) {
     case StackGuard::automatic:
       made.guard = scheduler::GuardMode::automatic;

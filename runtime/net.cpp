@@ -71,22 +71,6 @@ Descriptor listen_at(const sys::Name& local, const ListenOptions& options, std::
   return descriptor;
 }
 
-/// A system call that does not wait, on a descriptor that stays open for as long as it runs.
-template <class F>
-void call_once(const Descriptor& descriptor, std::string_view call, F system_call) {
-  const int fd = descriptor.enter();
-  if (fd < 0) throw_net_error(std::string(call) + " on a closed socket", EBADF);
-  const int result = system_call(fd);
-  descriptor.leave();
-  if (result < 0) throw_net_error(std::string(call), -result);
-}
-
-Address local_address_of(const Descriptor& descriptor, std::string_view call) {
-  sys::Name name;
-  call_once(descriptor, call, [&](int fd) { return sys::local_name(fd, name); });
-  return detail::AddressAccess::from_name(name);
-}
-
 /// Drops the first `size_bytes` bytes of [first, last); returns where the rest begins.
 iovec* advance(iovec* first, const iovec* last, std::size_t size_bytes) {
   while (first != last && size_bytes >= first->iov_len) size_bytes -= (first++)->iov_len;
@@ -159,7 +143,7 @@ void StreamSocket::write_all(std::span<const std::span<const std::byte>> pieces,
 }
 
 void StreamSocket::shutdown_write() {
-  call_once(descriptor_, "Stream::shutdown_write()", [](int fd) { return sys::shutdown(fd, SHUT_WR); });
+  detail::call_once(descriptor_, "Stream::shutdown_write()", [](int fd) { return sys::shutdown(fd, SHUT_WR); });
 }
 
 // --- ListenSocket -----------------------------------------------------------------------------------------------------------------------
@@ -211,14 +195,14 @@ TcpStream TcpStream::connect(const Address& peer, Duration timeout) {
 
 void TcpStream::set_nodelay(Switch value) {
   const int on = value == Switch::on ? 1 : 0;
-  call_once(descriptor_, "TcpStream::set_nodelay()", [on](int fd) { return sys::set_option(fd, IPPROTO_TCP, TCP_NODELAY, on); });
+  detail::call_once(descriptor_, "TcpStream::set_nodelay()", [on](int fd) { return sys::set_option(fd, IPPROTO_TCP, TCP_NODELAY, on); });
 }
 
-Address TcpStream::local_address() const { return local_address_of(descriptor_, "TcpStream::local_address()"); }
+Address TcpStream::local_address() const { return detail::local_address_of(descriptor_, "TcpStream::local_address()"); }
 
 Address TcpStream::peer_address() const {
   sys::Name name;
-  call_once(descriptor_, "TcpStream::peer_address()", [&](int fd) { return sys::peer_name(fd, name); });
+  detail::call_once(descriptor_, "TcpStream::peer_address()", [&](int fd) { return sys::peer_name(fd, name); });
   return detail::AddressAccess::from_name(name);
 }
 
@@ -228,7 +212,7 @@ TcpListener TcpListener::listen(const Address& local, ListenOptions options) {
 
 TcpStream TcpListener::accept(Duration timeout) { return TcpStream(accept_next(timeout)); }
 
-Address TcpListener::local_address() const { return local_address_of(descriptor_, "TcpListener::local_address()"); }
+Address TcpListener::local_address() const { return detail::local_address_of(descriptor_, "TcpListener::local_address()"); }
 
 // --- Unix -------------------------------------------------------------------------------------------------------------------------------
 

@@ -152,14 +152,22 @@ void Call::time_out(std::string_view why) const {
 
 std::string Call::text() const {
   sys::Name name;
+  std::string where;
   if (target_ != nullptr) {
     name = *target_;
   } else if (sys::peer_name(fd_, name) < 0) {
-    // A listener, or a connection that broke: our own end still tells which it was.
-    const std::string where = sys::local_name(fd_, name) < 0 ? "a broken socket" : describe(name);
-    return std::string(name.storage.ss_family == AF_UNIX ? "Unix" : "Tcp").append(name_).append(" (local ").append(where).append(")");
+    // A listener, a socket for datagrams, or a connection that broke: our own end still tells which it was.
+    where = sys::local_name(fd_, name) < 0 ? "(local a broken socket)" : "(local " + describe(name) + ")";
   }
-  return std::string(name.storage.ss_family == AF_UNIX ? "Unix" : "Tcp").append(name_).append(" ").append(describe(name));
+  if (where.empty()) where = describe(name);
+  const char* const kind = name.storage.ss_family == AF_UNIX ? "Unix" : sys::type(fd_) == SOCK_DGRAM ? "Udp" : "Tcp";
+  return std::string(kind).append(name_).append(" ").append(where);
+}
+
+net::Address local_address_of(const Descriptor& descriptor, std::string_view call) {
+  sys::Name name;
+  call_once(descriptor, call, [&](int fd) { return sys::local_name(fd, name); });
+  return AddressAccess::from_name(name);
 }
 
 void throw_net_error(const std::string& what, int error) {

@@ -4,6 +4,7 @@
 #include <weft/clock.hpp>
 #include <weft/net.hpp>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,12 +29,12 @@ class Deadline {
   bool started_ = false;
 };
 
-/// Keeps the descriptor open while the call is inside. `name` goes on from "Tcp" or "Unix" in texts: "Stream::read from".
+/// Keeps the descriptor open while the call is inside. `name` goes on from "Tcp", "Unix" or "Udp" in texts: "Stream::read from".
 class Call {
  public:
   /// For an established descriptor: the peer in texts is asked of the system.
   Call(Descriptor& descriptor, std::string_view name, Duration timeout) : Call(descriptor, name, timeout, nullptr) {}
-  /// For connect(): texts name `target`.
+  /// For calls that name their peer: so do their texts.
   Call(Descriptor& descriptor, std::string_view name, Duration timeout, const sys::Name& target)
       : Call(descriptor, name, timeout, &target) {}
   Call(const Call&) = delete;
@@ -63,6 +64,21 @@ class Call {
   int fd_;
 };
 
+/// A system call that does not wait, on a descriptor that stays open for as long as it runs. Throws NetError naming `call`.
+template <class F>
+void call_once(const Descriptor& descriptor, std::string_view call, F system_call);
+
+net::Address local_address_of(const Descriptor& descriptor, std::string_view call);
+
 [[noreturn]] void throw_net_error(const std::string& what, int error);
+
+template <class F>
+void call_once(const Descriptor& descriptor, std::string_view call, F system_call) {
+  const int fd = descriptor.enter();
+  if (fd < 0) throw_net_error(std::string(call) + " on a closed socket", EBADF);
+  const int result = system_call(fd);
+  descriptor.leave();
+  if (result < 0) throw_net_error(std::string(call), -result);
+}
 
 }  // namespace weft::detail

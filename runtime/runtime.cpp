@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ostream>
+#include <system_error>
 
 #include "runtime/core.hpp"
 
@@ -104,6 +105,18 @@ std::exception_ptr Runtime::exception_that_ends_the_body() noexcept {
   } catch (...) {
     return std::current_exception();
   }
+}
+
+int Runtime::poll_fd() {
+  const int fd = core_->scheduler.poller().descriptor();
+  if (fd < 0) throw LimitExceeded("poll_fd(): the system gives no descriptor: " + std::generic_category().message(-fd));
+  return fd;
+}
+
+std::size_t Runtime::poll_once(Duration timeout) {
+  if (timeout < Duration::zero()) throw BadArgument("poll_once() with a negative timeout");
+  if (detail::current_process() != nullptr) throw BadArgument("poll_once() called by a process: it would hold up its worker");
+  return core_->scheduler.poll_from_outside(timeout == forever ? -1 : timeout.count());
 }
 
 void Runtime::throw_exited(const std::shared_ptr<detail::JoinState>& join, const ExitReason& reason) {

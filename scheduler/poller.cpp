@@ -270,6 +270,11 @@ int Poller::open() noexcept {
   return 0;
 }
 
+int Poller::descriptor() noexcept {
+  const int error = open();
+  return error != 0 ? -error : epoll_fd_.load(std::memory_order_relaxed);
+}
+
 Poller::Entry* Poller::find_entry(int fd) const noexcept {
   if (fd < 0) return nullptr;
   const Place place = place_of(fd, kFirstChunk);

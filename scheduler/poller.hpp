@@ -80,6 +80,9 @@ class Poller {
   /// may be answered by one return. Any thread; a system call only when no earlier call is still unanswered.
   void interrupt() noexcept;
 
+  /// The epoll descriptor itself, which is readable while poll() would return at once; opened at need. -errno when there is none to be had.
+  [[nodiscard]] int descriptor() noexcept;
+
   /// Someone is armed. A hint: exact once all calls have returned.
   bool active() const noexcept { return armed_.load(std::memory_order_relaxed) > 0; }
 

@@ -143,6 +143,30 @@ void Scheduler::advance_to(std::int64_t target_ns) {
   wait_until_quiet();
 }
 
+// --- descriptors -----------------------------------------------------------------------------------------------------------------
+
+std::size_t Scheduler::poll_descriptors(std::int64_t timeout_ns) noexcept {
+  constexpr std::size_t kMost = 64;
+  std::array<Poller::Event, kMost> events;
+  const std::size_t n = poller_.poll(timeout_ns, events.data(), kMost);
+  for (std::size_t i = 0; i < n; ++i) host_.descriptor_ready(events[i].token, events[i].ready);
+  return n;
+}
+
+std::size_t Scheduler::poll_from_outside(std::int64_t timeout_ns) noexcept {
+  int nobody = kNoLeader;
+  if (!poll_leader_.compare_exchange_strong(nobody, kHostLeads, std::memory_order_seq_cst)) return 0;
+  const std::size_t n = poll_descriptors(options_.host_polls ? timeout_ns : 0);
+  poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
+  if (!options_.host_polls) {
+    // A worker that went to sleep meanwhile could not take the lead. Let one go to sleep again.
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // Between giving up the lead and the look at the sleepers.
+    const int sleeper = idle_.claim_sleeper();
+    if (sleeper >= 0) wake(static_cast<unsigned>(sleeper));
+  }
+  return n;
+}
+
 bool Scheduler::is_quiet() const noexcept {
   // Blocking jobs first: one that ends makes its process runnable before it stops counting. Then the workers: with all asleep, only a
   // claimed one (which no longer counts as asleep) or injected work could start anything.

@@ -23,7 +23,7 @@ namespace weft::scheduler {
 class Watchdog;
 
 /// Who polls descriptors: a worker's index, or one of these.
-inline constexpr int kNoLeader = -1, kWatchdogLeads = -2;
+inline constexpr int kNoLeader = -1, kWatchdogLeads = -2, kHostLeads = -3;
 
 struct SchedulerOptions {
   unsigned workers = 1;
@@ -33,6 +33,7 @@ struct SchedulerOptions {
   Clock clock = Clock::steady;
   std::size_t blocking_threads = 64;
   std::int64_t watchdog_ns = 0;  // 0: no reports
+  bool host_polls = false;       // nobody polls but poll_from_outside()
 };
 
 class Scheduler {
@@ -79,6 +80,10 @@ class Scheduler {
   /// Called after a thread that is no worker added a timer to wheel_here().
   void timer_added_from_outside() noexcept;
 
+  /// For a thread that is no worker: polls, and reports to the host what is ready. Returns how many waiters that were; 0 at once when
+  /// somebody else polls. Waits for `timeout_ns` (negative: no limit) where options().host_polls, else only looks.
+  std::size_t poll_from_outside(std::int64_t timeout_ns) noexcept;
+
   [[nodiscard]] unsigned worker_count() const noexcept { return static_cast<unsigned>(workers_.size()); }
   [[nodiscard]] Worker& worker(unsigned index) noexcept { return *workers_[index]; }
   [[nodiscard]] StackPool& stacks() noexcept { return stacks_; }
@@ -96,6 +101,8 @@ class Scheduler {
   [[nodiscard]] bool work_anywhere() const noexcept;
   [[nodiscard]] bool is_quiet() const noexcept;
   void fire_due(TimerWheel& wheel, std::int64_t now) noexcept;
+  /// The caller leads (poll_leader_).
+  std::size_t poll_descriptors(std::int64_t timeout_ns) noexcept;
   /// A worker that goes to sleep says so to threads that wait for quiet.
   void worker_sleeps() noexcept;
   void worker_woke() noexcept;

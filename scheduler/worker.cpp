@@ -332,11 +332,12 @@ std::int64_t Worker::sleep_deadline() const noexcept {
 }
 
 bool Worker::lead_poller(std::int64_t timeout_ns) noexcept {
+  if (scheduler_.options_.host_polls) return false;
   // One leader at a time, and nobody else polls: an interrupt() meant for the leader must not be answered by another.
   // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
   int nobody = kNoLeader;
   if (!scheduler_.poll_leader_.compare_exchange_strong(nobody, static_cast<int>(index_), std::memory_order_seq_cst)) return false;
-  poll_descriptors(timeout_ns != 0 && parker_.take_token() ? 0 : timeout_ns);
+  scheduler_.poll_descriptors(timeout_ns != 0 && parker_.take_token() ? 0 : timeout_ns);
   scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
   return true;
 }
@@ -380,13 +381,6 @@ void Worker::housekeep() noexcept {
   if (!scheduler_.injected_.empty()) {
     if (Fiber* fiber = take_injected()) ready_from_idle(*fiber);
   }
-}
-
-void Worker::poll_descriptors(std::int64_t timeout_ns) noexcept {
-  constexpr std::size_t kMost = 64;
-  std::array<Poller::Event, kMost> events;
-  const std::size_t n = scheduler_.poller_.poll(timeout_ns, events.data(), kMost);
-  for (std::size_t i = 0; i < n; ++i) scheduler_.host_.descriptor_ready(events[i].token, events[i].ready);
 }
 
 }  // namespace weft::scheduler

@@ -115,9 +115,8 @@ class Worker {
   Fiber* steal() noexcept;
   Fiber* take_injected() noexcept;
   void housekeep() noexcept;
-  void poll_descriptors(std::int64_t timeout_ns) noexcept;
   void sleep() noexcept;
-  /// Polls, if nobody else does. False when somebody does.
+  /// Polls, if nobody else does. False when somebody does, or only the host program may.
   bool lead_poller(std::int64_t timeout_ns) noexcept;
   Fiber* search() noexcept;
   [[nodiscard]] std::int64_t sleep_deadline() const noexcept;

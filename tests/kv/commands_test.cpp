@@ -61,6 +61,24 @@ TEST(Commands, AreFoundInAnyCase) {
   EXPECT_EQ(find_command(std::string(1000, 'g')), nullptr);
 }
 
+TEST(Commands, AFewAreAllowedToAClientThatSubscribes) {
+  std::set<std::string_view> allowed;
+  for (const Command& command : commands()) {
+    if (command.when_subscribed) allowed.insert(command.name);
+  }
+  EXPECT_EQ(allowed, (std::set<std::string_view>{"ping", "quit", "reset", "subscribe", "unsubscribe"}));
+  EXPECT_EQ(not_when_subscribed(*find_command("get")),
+            "ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+}
+
+TEST_F(SessionTest, PingAnswersASubscriberWithAnArray) {
+  session.set_subscriptions(2);
+  EXPECT_EQ(run({"ping"}), "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+  EXPECT_EQ(run({"ping", "x"}), "*2\r\n$4\r\npong\r\n$1\r\nx\r\n");
+  session.set_subscriptions(0);
+  EXPECT_EQ(run({"ping"}), "+PONG\r\n");
+}
+
 TEST(Commands, TakeTheirNumberOfArguments) {
   EXPECT_EQ(error_of({"get", "k"}), "");
   EXPECT_EQ(error_of({"GET"}), "ERR wrong number of arguments for 'get' command");

@@ -4,11 +4,13 @@
 usage: end_to_end.py path/to/weft_kv [--seed N] [--commands N] [test...]
 """
 import argparse
+import os
 import random
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -134,6 +136,11 @@ class Server:
                 self.process.kill()
                 self.process.wait()
             self.process.stdout.close()
+
+
+def resident_kb(pid):
+    with open("/proc/%d/status" % pid) as status:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
 
 
 class RedisServer:
@@ -274,6 +281,16 @@ HOSTILE = [
 ]
 
 
+def split_replies(client, end):
+    """The replies up to the one that holds `end`, which is left out."""
+    replies = []
+    while True:
+        raw, value = client.reply()
+        if end in raw:
+            return replies
+        replies.append((raw, value))
+
+
 class Compared(unittest.TestCase):
     """Against redis-server."""
 
@@ -313,6 +330,44 @@ class Compared(unittest.TestCase):
                     except OSError:
                         pass  # Closed already, in the middle of what was sent.
                 self.assertEqual(ours.rest(), theirs.rest())
+
+    def test_publications_reach_subscribers_as_those_of_redis_do(self):
+        """Three clients of each server subscribe, publish and leave at random; after each step all that they got is compared."""
+        choose = random.Random(OPTIONS.seed)
+        channels = [b"c1", b"c2", b"", b"bin\x00\r\n\xff", b"x" * 300, b"x" * 300 + b"y"]
+        some = lambda most: [choose.choice(channels) for _ in range(choose.randint(1, most))]
+        clients = [(self.server.client(), self.redis.client()) for _ in range(3)]
+        published = 0
+        for step in range(500):
+            command = choose.choice([
+                lambda: [b"SUBSCRIBE"] + some(3), lambda: [b"UNSUBSCRIBE"] + some(2),
+                lambda: [b"SUBSCRIBE"] + some(3), lambda: [b"UNSUBSCRIBE"] if choose.random() < 0.3 else [b"SUBSCRIBE", b"c1"],
+                lambda: [b"PUBLISH", choose.choice(channels), choose.choice(VALUES)],
+                lambda: [b"PUBLISH", choose.choice(channels), choose.choice(VALUES)],
+                lambda: [b"GET", b"k"], lambda: [b"PING"], lambda: [b"RESET"] if choose.random() < 0.3 else [b"PUBLISH", b"c1", b"v"],
+                lambda: choose.choice([[b"SUBSCRIBE"], [b"PUBLISH", b"c1"]]),
+            ])()
+            actor = choose.randrange(2 if command[0] == b"SUBSCRIBE" else 3)  # The third can always publish.
+            marker = b"marker-%d" % step
+            replies = {}
+            for side in (0, 1):
+                clients[actor][side].send(encode(*command) + encode("PING", marker))
+                replies[actor, side] = split_replies(clients[actor][side], marker)
+                for other in range(len(clients)):
+                    if other != actor:
+                        clients[other][side].send(encode("PING", marker))
+                        replies[other, side] = split_replies(clients[other][side], marker)
+            for number in range(len(clients)):
+                ours, theirs = replies[number, 0], replies[number, 1]
+                if command == [b"UNSUBSCRIBE"] and number == actor:  # In no particular order.
+                    for mine in (ours, theirs):
+                        mine[:] = [(b"", (kind, count)) for _, (kind, _, count) in mine] + sorted((b"", value[1] or b"") for _, value in mine)
+                self.assertEqual([raw or value for raw, value in ours], [raw or value for raw, value in theirs], "seed %d, step %d, client %d of %d: %r" % (OPTIONS.seed, step, number, actor, command))
+                published += sum(raw.startswith(b"*3\r\n$7\r\nmessage\r\n") for raw, _ in ours)
+        self.assertGreater(published, 50)
+        for pair in clients:
+            for client in pair:
+                client.close()
 
     def test_the_cut_of_the_stream_changes_nothing(self):
         data = encode("SET", "cut", b"a\r\nb") + b"GET cut\r\n" + encode("ECHO", b"x" * 300) + encode("MGET", "cut", "none") + b"QUIT\r\n"
@@ -447,12 +502,87 @@ class Alone(unittest.TestCase):
             for _ in range(200):
                 self.assertEqual(client.call("PING"), b"PONG")
             client.call("SET", "small", "v")
-            with open("/proc/%d/status" % self.server.process.pid) as status:
-                resident_kb = int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
-            self.assertLess(resident_kb, 250 * 1024)
+            self.assertLess(resident_kb(self.server.process.pid), 250 * 1024)
             for _ in range(count):
                 self.assertEqual(len(lazy.reply()[1]), 1000000)
             sender.join()
+
+    def test_a_subscriber_that_does_not_read_is_dropped_and_holds_nobody_up(self):
+        with self.server.client() as publisher, self.server.client() as lazy, self.server.client() as keen:
+            self.wait_until(lambda: self.info(publisher)["connected_clients"] == "3", "the connections of earlier tests end")
+            for client in (lazy, keen):
+                client.send(encode("SUBSCRIBE", "news"))
+                self.assertEqual(client.reply()[1], [b"subscribe", b"news", 1])
+            before = resident_kb(self.server.process.pid)
+            payload = b"x" * 1000000
+            receivers = []
+            for _ in range(200):
+                receivers.append(publisher.call("PUBLISH", "news", payload))
+                self.assertEqual(keen.reply()[1][2], payload)
+            self.assertEqual((receivers[0], receivers[-1]), (2, 1))
+            self.assertEqual(receivers, sorted(receivers, reverse=True))
+            self.assertLess(resident_kb(self.server.process.pid) - before, 150 * 1024)
+            self.wait_until(lambda: self.info(publisher)["connected_clients"] == "2", "the lazy one is dropped")
+            self.assertIn(b"news", lazy.rest())
+
+    def test_subscribers_that_leave_in_any_way_leave_no_process(self):
+        with self.server.client() as client:
+            self.wait_until_alone(client)
+            before = int(self.info(client)["processes"])
+            for i in range(60):
+                with self.server.client() as subscriber:
+                    subscriber.send(encode("SUBSCRIBE", "a", "b") + [b"", encode("QUIT"), encode("RESET"), b"*1\r\n:1\r\n"][i % 4])
+                    if i % 2:
+                        subscriber.reply()
+            self.wait_until(lambda: int(self.info(client)["processes"]) <= before, "their processes end")
+            self.assertEqual(client.call("PUBLISH", "a", "x"), 0)
+
+    def test_values_larger_than_the_option_allows_are_refused(self):
+        server = Server("--max-value", 1000)
+        try:
+            with server.client() as client:
+                self.assertEqual(client.call("SET", "k", "v" * 1000), b"OK")
+                self.assertEqual(str(client.call("APPEND", "k", "v")), "ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+                client.send(encode("SET", "k", "v" * 1001))
+                self.assertEqual(client.rest(), b"-ERR Protocol error: invalid bulk length\r\n")
+        finally:
+            self.assertEqual(server.stop(), 0)
+
+    def test_ten_thousand_connections_dropped_half_way_leave_nothing(self):
+        server = Server("--shards", 2)
+        half = [b"", b"*2\r\n$3\r\nGE", encode("SET", "k", "v" * 3000)[:-7], encode("GET", "k") * 50, encode("SUBSCRIBE", "c") + b"*1\r"]
+
+        def open_and_drop(count):
+            open_ones = []
+            for i in range(count):
+                client = socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)
+                client.sendall(half[i % len(half)])
+                if i % 3 == 0:  # Closing sends a reset.
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                open_ones.append(client)
+                if len(open_ones) == 200:
+                    for each in open_ones:
+                        each.close()
+                    open_ones = []
+            for each in open_ones:
+                each.close()
+
+        def descriptors():
+            return len(os.listdir("/proc/%d/fd" % server.process.pid))
+
+        try:
+            with server.client() as client:
+                open_and_drop(1000)  # What is kept for reuse (stacks, buffers of the allocator) is there from now on.
+                self.wait_until_alone(client)
+                at_rest = int(self.info(client)["processes"]), descriptors()
+                memory_kb = resident_kb(server.process.pid)
+                open_and_drop(10000)
+                self.wait_until_alone(client)
+                self.wait_until(lambda: (int(self.info(client)["processes"]), descriptors()) == at_rest, "processes and descriptors end")
+                self.assertGreaterEqual(int(self.info(client)["total_connections_received"]), 11000)
+                self.assertLess(resident_kb(server.process.pid) - memory_kb, 4 * 1024)
+        finally:
+            self.assertEqual(server.stop(), 0)
 
     def test_large_values_come_back_whole(self):
         value = bytes(range(256)) * (16 << 12)
@@ -525,6 +655,50 @@ class Stopping(unittest.TestCase):
             thread.join()
         self.assertEqual(broken, [])
 
+    def test_sigterm_under_load_answers_whole_what_was_read(self):
+        """Each batch fits into one read: it is answered to the last reply or not at all."""
+        server = Server("--shards", 2)
+        counts = []
+        started = threading.Barrier(9)
+
+        def drive():
+            count = 0
+            try:
+                with server.client() as client:
+                    while True:
+                        client.send(encode("INCR", "n") * 150)
+                        if count == 0:
+                            started.wait()
+                        for _ in range(150):
+                            client.reply()
+                            count += 1
+            except (EOFError, ConnectionError):
+                counts.append(count)
+
+        threads = [threading.Thread(target=drive) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        started.wait()
+        self.assertEqual(server.stop(), 0)
+        for thread in threads:
+            thread.join()
+        self.assertEqual([count % 150 for count in counts], [0] * 8)
+
+    def test_sigterm_ends_subscribers_and_breaks_no_publication(self):
+        server = Server()
+        with server.client() as reader, server.client() as lazy, server.client() as publisher:
+            for client in (reader, lazy):
+                client.send(encode("SUBSCRIBE", "news"))
+                client.reply()
+            publisher.send(encode("PUBLISH", "news", b"x" * 100000) * 50)
+            for _ in range(50):
+                self.assertEqual(publisher.reply()[1], 2)
+            stopping = threading.Thread(target=lambda: self.assertEqual(server.stop(), 0))
+            stopping.start()
+            message = encode("message", "news", b"x" * 100000)
+            self.assertEqual(reader.rest(), message * 50)
+            stopping.join()
+
     def test_a_client_that_does_not_read_cannot_keep_the_server_alive(self):
         server = Server()
         with server.client() as client:
@@ -569,6 +743,15 @@ class RedisTools(unittest.TestCase):
                          "3\na\nb\nc\nWRONGTYPE Operation against a key holding the wrong kind of value\n\n")
         self.assertIn("# weft", self.run_tool("redis-cli", "info"))
         self.assertIn("get", self.run_tool("redis-cli", "command"))
+
+    def test_redis_cli_subscribes(self):
+        command = ["redis-cli", "-p", str(self.server.port), "subscribe", "news"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
+            lines = lambda count: [listening.stdout.readline().rstrip("\n") for _ in range(count)]
+            self.assertEqual(lines(3), ["subscribe", "news", "1"])
+            self.assertEqual(self.run_tool("redis-cli", "publish", "news", "hello all"), "1\n")
+            self.assertEqual(lines(3), ["message", "news", "hello all"])
+            listening.terminate()
 
     def test_redis_benchmark(self):
         tests = ["ping_inline", "ping_mbulk", "set", "get", "incr", "lpush", "rpush", "lpop", "rpop", "hset", "lrange_100", "mset"]

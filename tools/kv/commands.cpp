@@ -19,6 +19,11 @@ constexpr Command on_session(std::string_view name, int arity, S::Handler handle
 
 constexpr Command on_connection(std::string_view name, int arity) { return {name, arity, Access::none, Route::connection}; }
 
+constexpr Command also_when_subscribed(Command command) {
+  command.when_subscribed = true;
+  return command;
+}
+
 constexpr Command on_key(std::string_view name, int arity, Access access, K::Handler handler) {
   return {name, arity, access, Route::key, Merge::first, handler};
 }
@@ -27,17 +32,20 @@ constexpr Access kRead = Access::read;
 constexpr Access kWrite = Access::write;
 
 constexpr std::array kCommands = {
-    on_session("ping", -1, &S::ping),
+    also_when_subscribed(on_session("ping", -1, &S::ping)),
     on_session("echo", 2, &S::echo),
     on_session("select", 2, &S::select),
     on_session("client", -2, &S::client),
     on_session("config", -2, &S::config),
     on_session("command", -1, &S::command),
-    on_session("reset", 1, &S::reset),
-    on_session("quit", -1, &S::quit),
+    also_when_subscribed(on_session("reset", 1, &S::reset)),
+    also_when_subscribed(on_session("quit", -1, &S::quit)),
 
     on_connection("info", -1),
     on_connection("debug", -2),
+    on_connection("publish", 3),
+    also_when_subscribed(on_connection("subscribe", -2)),
+    also_when_subscribed(on_connection("unsubscribe", -1)),
 
     on_key("get", 2, kRead, &K::get),
     on_key("set", -3, kWrite, &K::set),
@@ -138,6 +146,12 @@ CheckedRequest check_request(Args args) {
   const bool odd_pair = command->route == Route::each_pair && args.size() % 2 == 0;
   if (accepts_count(command->arity, args.size()) && !odd_pair) return {command, {}};
   return {nullptr, wrong_number_of_arguments(command->name)};
+}
+
+std::string not_when_subscribed(const Command& command) {
+  return std::string("ERR Can't execute '")
+      .append(command.name)
+      .append("': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
 }
 
 void merge_replies(Merge merge, std::span<const std::string_view> parts, std::string& out) {

@@ -41,6 +41,7 @@ struct Command {
   Merge merge = Merge::first;
   Keyspace::Handler on_shard = nullptr;   // runs one part
   Session::Handler on_session = nullptr;  // for Route::session
+  bool when_subscribed = false;           // allowed while the client subscribes to channels
 };
 
 /// As COMMAND INFO gives them: the first key, the last (-1: the last argument) and the step between keys; all 0 if there is none.
@@ -63,6 +64,9 @@ struct CheckedRequest {
 
 /// The command that `args`, which are not empty, ask for, if there is one that takes so many.
 [[nodiscard]] CheckedRequest check_request(Args args);
+
+/// What a client that subscribes to channels is told when it asks for another command.
+[[nodiscard]] std::string not_when_subscribed(const Command& command);
 
 /// Appends the one reply that `parts`, in the order of the request's keys, make. There is at least one part.
 void merge_replies(Merge merge, std::span<const std::string_view> parts, std::string& out);

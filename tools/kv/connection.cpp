@@ -16,6 +16,7 @@
 #include "tools/kv/resp.hpp"
 #include "tools/kv/session.hpp"
 #include "tools/kv/shard.hpp"
+#include "tools/kv/subscriber.hpp"
 #include "tools/kv/text.hpp"
 
 namespace kv {
@@ -29,7 +30,7 @@ constexpr std::string_view kShardLost = "ERR shard restarted, data lost";
 class Connection {
  public:
   Connection(weft::net::TcpStream stream, ServerState& state, std::uint64_t id)
-      : stream_(std::move(stream)),
+      : stream_(std::make_shared<weft::net::TcpStream>(std::move(stream))),
         state_(state),
         parser_(ParserLimits{.max_bulk_bytes = state.options.max_value_bytes}),
         session_(id, state.settings),
@@ -54,7 +55,7 @@ class Connection {
 
   bool read() {
     const std::span<char> space = parser_.free_space();
-    const std::size_t bytes = stream_.read(std::as_writable_bytes(space));
+    const std::size_t bytes = stream_->read(std::as_writable_bytes(space));
     parser_.commit(bytes);
     return bytes != 0;
   }
@@ -77,20 +78,52 @@ class Connection {
     const auto [command, error] = check_request(args);
     if (command == nullptr) {
       add_error(error);
+    } else if (session_.subscriptions() != 0 && !command->when_subscribed) {
+      add_error(not_when_subscribed(*command));
     } else if (command->route == Route::session) {
       const Session::Handler handler = command->on_session;
       pipeline_.add_answered([&](ReplyWriter& reply) { (session_.*handler)(args, reply); });
+      if (command->name == "reset" && session_.subscriptions() != 0) ask_subscriber(LeaveChannels{});
     } else if (command->route == Route::connection) {
       settle();
-      ReplyWriter reply(output_);
-      if (command->name == "info") {
-        reply.bulk(info_text(state_, count_keys(), args.subspan(1)));
-      } else {
-        debug(args, reply);
-      }
+      run_here(command->name, args);
     } else {
       pipeline_.add(*command, args);
     }
+  }
+
+  void run_here(std::string_view name, Args args) {
+    ReplyWriter reply(output_);
+    if (name == "info") {
+      reply.bulk(info_text(state_, count_keys(), args.subspan(1)));
+    } else if (name == "debug") {
+      debug(args, reply);
+    } else if (name == "publish") {
+      reply.integer(static_cast<std::int64_t>(publish(args[1], args[2])));
+    } else {
+      change_channels(name, std::vector<std::string>(args.begin() + 1, args.end()), reply);
+    }
+  }
+
+  void change_channels(std::string_view command, std::vector<std::string> channels, ReplyWriter& reply) {
+    const bool subscribes = command == "subscribe";
+    if (subscribes && !subscriber_) {
+      write();  // From here on it is the subscriber that writes.
+      subscriber_ = spawn_subscriber(stream_);
+    }
+    if (subscriber_) {
+      write();  // The subscriber's confirmations go behind what is answered.
+      subscribes ? ask_subscriber(Subscribe{std::move(channels)}) : ask_subscriber(Unsubscribe{std::move(channels)});
+    } else if (channels.empty()) {
+      confirm_channel(reply, command, std::nullopt, 0);
+    } else {
+      for (const std::string& channel : channels) confirm_channel(reply, command, channel, 0);
+    }
+  }
+
+  template <class Request>
+  void ask_subscriber(Request request) {
+    session_.set_subscriptions(weft::call<std::size_t>(*subscriber_, std::move(request), weft::forever));
   }
 
   void add_error(std::string_view text) {
@@ -163,14 +196,19 @@ class Connection {
     reply.simple("OK");
   }
 
+  /// Returns when the client's kernel has taken all: a client that does not read stops its own requests.
   void write() {
     if (output_.empty()) return;
-    stream_.write_all(std::as_bytes(std::span(output_)));
+    if (subscriber_) {
+      (void)weft::call<Pushed>(*subscriber_, Push{std::exchange(output_, std::string())}, weft::forever);
+      return;
+    }
+    stream_->write_all(std::as_bytes(std::span(output_)));
     output_.clear();
     if (output_.capacity() > kUnusedReplyBytes) output_.shrink_to_fit();
   }
 
-  weft::net::TcpStream stream_;
+  SharedStream stream_;
   ServerState& state_;
   RequestParser parser_;
   Session session_;
@@ -178,6 +216,7 @@ class Connection {
   std::vector<std::string> shard_names_;
   std::vector<std::optional<Pending>> pending_;
   std::string output_;
+  std::optional<weft::Pid> subscriber_;  // writes for us from the first SUBSCRIBE on
 };
 
 }  // namespace
@@ -187,6 +226,8 @@ void serve_client(weft::net::TcpStream stream, ClientPlace place, std::uint64_t 
     Connection(std::move(stream), place.state(), id).run();
   } catch (const weft::net::NetError&) {
     // The client broke the connection off.
+  } catch (const weft::CallFailed&) {
+    // So did it with our subscriber; or it left too much unread.
   }
 }
 

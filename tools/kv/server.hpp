@@ -5,7 +5,7 @@
 //         └─ signals                               waits for SIGTERM and SIGINT
 //
 // The root traps exits. Its three children are linked to it: one that ends on its own ends the server. Connections are linked to nobody; a
-// connection that fails concerns its client alone.
+// connection that fails concerns its client alone. One that subscribes to channels has two helpers (subscriber.hpp).
 #pragma once
 
 #include "tools/kv/options.hpp"

@@ -50,6 +50,11 @@ void describe(const Command& command, ReplyWriter& reply) {
 
 void Session::ping(Args args, ReplyWriter& reply) {
   if (args.size() > 2) return reply.error(wrong_number_of_arguments("ping"));
+  if (subscriptions_ != 0) {
+    reply.array(2);
+    reply.bulk("pong");
+    return reply.bulk(args.size() == 2 ? args[1] : "");
+  }
   if (args.size() == 2) return reply.bulk(args[1]);
   reply.simple("PONG");
 }

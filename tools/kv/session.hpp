@@ -1,6 +1,7 @@
 // One client's own state, and the commands that concern nothing else.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -24,6 +25,10 @@ class Session {
   /// The client has asked to be left: nothing behind that request counts.
   [[nodiscard]] bool closing() const noexcept { return closing_; }
 
+  /// Channels that the client subscribes to. While there are any, only a few commands are allowed, and PING answers otherwise.
+  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_; }
+  void set_subscriptions(std::size_t count) noexcept { subscriptions_ = count; }
+
   void ping(Args, ReplyWriter&);
   void echo(Args, ReplyWriter&);
   void select(Args, ReplyWriter&);
@@ -37,6 +42,7 @@ class Session {
   std::uint64_t id_;
   const Settings& settings_;
   std::string name_;
+  std::size_t subscriptions_ = 0;
   bool closing_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // What holds for every call below that takes a Duration:
 //
@@ -103,6 +104,24 @@ class Address {
   std::uint32_t size_bytes_ = 0;
 };
 
+/// A host's name has no address, or could not be looked up. code() is a EAI_ constant of <netdb.h>: EAI_NONAME, EAI_AGAIN ...
+class ResolveError : public Error {
+ public:
+  ResolveError(const std::string& text, int code) : Error(text), code_(code) {}
+  [[nodiscard]] int code() const noexcept { return code_; }
+
+ private:
+  int code_;
+};
+
+/// The addresses of `host`, a name or a numeric address, in the order in which to try them, each with `port`; at least one.
+///
+/// Effect:  asks the system (getaddrinfo: its files, its name servers) on a thread of the blocking pool; the process is suspended
+/// meanwhile. Limits:  how long it may take is the system's to say (resolv.conf), and a process that is killed meanwhile is unwound only
+/// after it. Errors:  NotInProcess; ResolveError, whose text names the host; BadArgument for an empty host and for a zero byte in it; as
+/// blocking().
+std::vector<Address> resolve(std::string_view host, std::uint16_t port);
+
 /// Of an option.
 enum class Switch : std::uint8_t { off, on };
 
@@ -169,6 +188,10 @@ class TcpStream : public StreamSocket {
   /// Errors: as above; NetError ECONNREFUSED when nobody listens, EHOSTUNREACH ...; TimedOut when the peer does not answer in time.
   static TcpStream connect(const Address& peer, Duration timeout = forever);
 
+  /// Resolves `host` and tries its addresses one after the other. The timeout bounds the attempts to connect, together.
+  /// Errors: as resolve(); else those of the attempt that failed last.
+  static TcpStream connect(std::string_view host, std::uint16_t port, Duration timeout = forever);
+
   /// on: small writes leave at once (TCP_NODELAY). off, as the system starts: they may wait for each other. Any thread.
   void set_nodelay(Switch value = Switch::on);
 
@@ -227,6 +250,48 @@ class UnixListener : public ListenSocket {
 
  private:
   using ListenSocket::ListenSocket;
+};
+
+struct UdpOptions {
+  bool reuse_port = false;  ///< Several sockets share the port and the kernel spreads senders over them (SO_REUSEPORT).
+};
+
+/// Datagrams: each is sent and received whole, at most once, in any order. One process may receive while another sends, any may close().
+class UdpSocket {
+ public:
+  struct Received {
+    std::size_t size_bytes;  ///< Of the datagram. Larger than the buffer: what did not fit is lost.
+    Address from;
+  };
+
+  /// Port 0 lets the system choose. Any thread, does not wait. Errors: NetError EADDRINUSE, EACCES, EMFILE ...
+  static UdpSocket bind(const Address& local, UdpOptions options = {});
+
+  /// From now on send() goes to `peer`, nobody else's datagrams are received, and the peer's refusals are heard: calls may fail with
+  /// ECONNREFUSED. Any thread, does not wait. Errors: NetError.
+  void connect(const Address& peer);
+
+  /// Waits for a datagram, which may have 0 bytes, and writes it to `buffer`.
+  /// Errors: as above; BadArgument for an empty buffer; NetError.
+  Received receive_from(std::span<std::byte> buffer, Duration timeout = forever);
+
+  /// Sends one datagram; waits while the kernel's buffer is full. That it arrives is not promised.
+  /// Errors: as above; NetError EMSGSIZE when it is too large, ENETUNREACH ...
+  void send_to(const Address& peer, std::span<const std::byte> bytes, Duration timeout = forever);
+  void send(std::span<const std::byte> bytes, Duration timeout = forever);  ///< To the peer of connect(); NetError EDESTADDRREQ without.
+
+  /// As StreamSocket::close().
+  void close() noexcept { descriptor_.close(); }
+
+  /// For options that have no call here, broadcast and multicast among them; -1 once closed. It stays ours.
+  [[nodiscard]] int fd() const noexcept { return descriptor_.fd(); }
+  [[nodiscard]] Address local_address() const;  ///< With the port that was chosen for 0. Any thread. NetError once closed.
+
+ private:
+  explicit UdpSocket(detail::Descriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
+  void send_one(const Address* peer, std::span<const std::byte> bytes, Duration timeout);
+
+  detail::Descriptor descriptor_;
 };
 
 /// What wait_fd() waits for.

@@ -47,6 +47,7 @@ struct RuntimeOptions {
   std::size_t blocking_threads = 64;                   ///< most threads of the blocking pool
   Duration watchdog = std::chrono::milliseconds(500);  ///< a process that holds its worker so long is named in the log, at warn; 0: never
   StackGuard stack_guard = StackGuard::automatic;      ///< the kind that is tried first
+  bool host_polls = false;                             ///< descriptors are watched by Runtime::poll_once() alone, never by the workers
   bool overflow_handler = false;                       ///< install the SIGSEGV handler that names the process whose stack overflowed
   bool log_stacks = true;  ///< the log's report of a crash, and of a process that holds its worker, shows the stack
   /// A signal that nothing else uses, for instance SIGURG, with which weft stops a worker for some microseconds while the stack of the
@@ -244,6 +245,18 @@ class Runtime {
   void advance(Duration d);
   /// Blocks until every process is parked and nothing is under way. Not from a process.
   void run_until_idle();
+
+  /// For a host program with a loop of its own: readable, for poll() or in an epoll set (level-triggered), while a descriptor that a
+  /// process waits for may be ready. Then it is time for poll_once(). The number stays the same and ours: do not close it or read from it.
+  /// Errors: LimitExceeded when the system gives no descriptor.
+  int poll_fd();
+  /// Makes the processes runnable whose descriptors are ready, some dozens at most, and returns how many those were. The workers run them.
+  ///
+  /// With RuntimeOptions::host_polls this is the only thing that ends a wait for a descriptor, and it waits up to `timeout` for one to be
+  /// ready; it may return 0 early. Without, idle workers watch the descriptors, and this does the same for once, without waiting; 0 if one
+  /// of them is at it. Timers and messages need neither. Threads: any but a process's; 0 at once while another is in it. Errors:
+  /// BadArgument in a process, and for a negative timeout.
+  std::size_t poll_once(Duration timeout = Duration::zero());
 
   /// For weft itself.
   detail::RuntimeCore& core() noexcept { return *core_; }
