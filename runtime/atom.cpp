@@ -8,7 +8,7 @@
 
 #include <weft/error.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 constexpr std::size_t kMaxBytes = 255;

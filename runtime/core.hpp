@@ -25,7 +25,7 @@
 #include "runtime/control_block.hpp"
 #include "scheduler/scheduler.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 // --- exceptions that only the base of a stack catches ----------------------------------------------------------------------------
 

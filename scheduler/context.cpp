@@ -19,7 +19,7 @@ weft_fiber_entry:
 .size weft_fiber_entry,.-weft_fiber_entry
 )");
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 void adopt_thread([[maybe_unused]] Execution& execution) noexcept {
 #if defined(WEFT_ADDRESS_SANITIZER)

@@ -41,7 +41,7 @@ namespace __cxxabiv1 {
 struct __cxa_eh_globals;
 }
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// The C++ runtime's record of one thread: which exceptions are being handled, how many are in flight. It travels with the process,
 /// or a process that waits inside a catch block would rethrow another's exception (CPP-4).

@@ -18,7 +18,7 @@ extern "C" {
 extern thread_local weft::scheduler::Worker* weft_this_worker __attribute__((tls_model("initial-exec")));
 }
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 class Scheduler;
 

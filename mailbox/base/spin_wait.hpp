@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-namespace weft::base {
+namespace weft::inline v0::base {
 
 /// Tells the core that this is a busy wait: about 12 ns on the machines of docs/decisions.md.
 inline void cpu_relax() noexcept {

@@ -27,6 +27,11 @@ TEST(Message, KnowsItsTypeAndNoOther) {
   EXPECT_NE(message.type_name().find("string"), std::string_view::npos);
 }
 
+TEST(Message, NamesTypesAsUsersWriteThemWithoutTheVersion) {
+  EXPECT_EQ(Message::of(unchecked<int>{1}).type_name(), "weft::unchecked<int>");
+  EXPECT_EQ(Message::of(unchecked<unchecked<int>>{{1}}).type_name(), "weft::unchecked<weft::unchecked<int> >");
+}
+
 TEST(Message, TakeMovesTheValueOutAndLeavesItEmpty) {
   Message message = Message::of(std::make_unique<int>(7));
   EXPECT_THROW(message.take<int>(), std::bad_cast);

@@ -12,7 +12,7 @@
 #include <typeinfo>
 #include <utility>
 
-namespace weft {
+namespace weft::inline v0 {
 
 class Message;
 

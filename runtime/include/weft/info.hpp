@@ -15,7 +15,7 @@
 #include <weft/process.hpp>
 #include <weft/ref.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 enum class ProcessStatus : std::uint8_t { starting, runnable, running, waiting, exiting };
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace weft {
+namespace weft::inline v0 {
 
 using Duration = std::chrono::nanoseconds;
 using TimePoint = std::chrono::steady_clock::time_point;
