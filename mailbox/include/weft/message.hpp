@@ -12,6 +12,8 @@
 #include <typeinfo>
 #include <utility>
 
+#include <weft/version.hpp>
+
 namespace weft::inline v0 {
 
 class Message;
