@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 // The base frame of every fiber: return address undefined, so that unwinders, gdb and backtrace() stop here.
+#if defined(__x86_64__)
 asm(R"(
 .text
 .p2align 4
@@ -18,6 +19,24 @@ weft_fiber_entry:
   .cfi_endproc
 .size weft_fiber_entry,.-weft_fiber_entry
 )");
+#else
+asm(R"(
+.text
+.p2align 4
+.globl weft_fiber_entry
+.type weft_fiber_entry,%function
+weft_fiber_entry:
+  .cfi_startproc
+  .cfi_undefined x30
+  hint #36
+  mov x29, xzr
+  mov x30, xzr
+  bl weft_fiber_main
+  brk #1
+  .cfi_endproc
+.size weft_fiber_entry,.-weft_fiber_entry
+)");
+#endif
 
 namespace weft::inline v0::scheduler {
 
