@@ -4,7 +4,6 @@
 // N1  A magazine is touched by its own thread only; a batch in the depot by the holder of the depot's lock only.
 // N2  Nodes of one size class are interchangeable; their memory goes back to the system never: the pool is as large as the most
 //     messages that were ever in flight. It belongs to no runtime, so that a Message may outlive the one it came through.
-#include <cxxabi.h>
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -14,10 +13,11 @@
 
 #include <weft/message.hpp>
 #include "mailbox/base/assert.hpp"
+#include "mailbox/base/demangle.hpp"
 #include "mailbox/base/sanitizer.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 constexpr std::size_t kClasses = std::size(kPooledBytes);
 constexpr std::uint32_t kBatch = 128;
@@ -47,7 +47,7 @@ extern "C" {
 __attribute__((used, visibility("hidden"), tls_model("initial-exec"))) constinit thread_local weft::detail::Magazines weft_thread_magazines;
 }
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 /// Batches of kBatch free nodes of one class, and the untouched rest of the newest chunk.
@@ -294,12 +294,7 @@ std::string_view type_name(const MessageType& type) noexcept {
   try {
     const std::lock_guard<base::SpinLock> hold(lock);
     std::string& name = names[type.info];
-    if (name.empty()) {
-      int status = 0;
-      char* text = abi::__cxa_demangle(type.info->name(), nullptr, nullptr, &status);
-      name = text != nullptr ? text : type.info->name();
-      std::free(text);
-    }
+    if (name.empty()) name = base::demangled(type.info->name());
     return name;
   } catch (...) {
     return type.info->name();  // Out of memory: the mangled name needs none.

@@ -6,7 +6,7 @@
 
 #include <weft/message.hpp>
 
-namespace weft::mailbox {
+namespace weft::inline v0::mailbox {
 
 using detail::Envelope;
 

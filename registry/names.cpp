@@ -4,7 +4,7 @@
 
 #include <unordered_map>
 
-namespace weft::registry {
+namespace weft::inline v0::registry {
 namespace {
 
 /// Lets a string_view find a std::string key without making one.

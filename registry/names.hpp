@@ -10,7 +10,7 @@
 
 #include <weft/pid.hpp>
 
-namespace weft::registry {
+namespace weft::inline v0::registry {
 
 /// Name to process. Says nothing of liveness: the runtime adds a name only under the process's lock, while it lives, and removes all
 /// of a process's names before its death is told (NAM-3).

@@ -1,6 +1,6 @@
 #include <weft/pid.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 std::string Pid::to_string() const { return "<0." + std::to_string(index()) + "." + std::to_string(generation()) + ">"; }
 

@@ -6,7 +6,7 @@
 
 #include "mailbox/base/spin_lock.hpp"
 
-namespace weft::registry {
+namespace weft::inline v0::registry {
 
 /// A record's place in one process's list. Guarded by that process's lock.
 struct Hook {

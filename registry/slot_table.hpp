@@ -14,7 +14,7 @@
 #include "mailbox/base/cache_line.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
-namespace weft::registry {
+namespace weft::inline v0::registry {
 
 /// Slots of type T, each made once and destroyed with the table. T has `std::uint32_t slot_index` and `T* next_free`, both the table's
 /// while a slot is free.

@@ -9,7 +9,7 @@
 #include <weft/error.hpp>
 #include "runtime/debugger.hpp"
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 constexpr std::size_t kMaxBytes = 255;

@@ -4,7 +4,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 /// One run through the pool, between the process and the pool thread.

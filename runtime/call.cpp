@@ -4,7 +4,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 void check_timeout(const char* call, Duration timeout) {
   if (timeout < Duration::zero()) {

@@ -3,7 +3,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;

@@ -7,7 +7,7 @@
 #include "scheduler/blocking_pool.hpp"
 #include "scheduler/timer_wheel.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 class RuntimeCore;
 

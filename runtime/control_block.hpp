@@ -23,7 +23,7 @@
 #include "scheduler/fiber.hpp"
 #include "scheduler/timer_wheel.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 struct MonitorRecord;
 

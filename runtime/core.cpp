@@ -9,7 +9,7 @@
 #include "runtime/terminate.hpp"
 #include "scheduler/topology.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 scheduler::SchedulerOptions scheduler_options(const RuntimeOptions& options) {

@@ -28,7 +28,7 @@
 #include "scheduler/scheduler.hpp"
 #include "scheduler/stack_signal.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 // --- exceptions that only the base of a stack catches ----------------------------------------------------------------------------
 

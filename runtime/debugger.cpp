@@ -11,7 +11,7 @@ weft::detail::RuntimeCore* weft_runtimes = nullptr;
 const std::atomic<weft::detail::AtomChunk*>* weft_atoms = nullptr;
 }
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 // A type that is only pointed at would be described as incomplete.

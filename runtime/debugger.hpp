@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 class RuntimeCore;
 

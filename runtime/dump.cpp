@@ -5,7 +5,7 @@
 #include "runtime/symbols.hpp"
 #include "scheduler/stack_signal.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;

@@ -1,24 +1,20 @@
 // How a process runs and ends.
 #include <cxxabi.h>
 
-#include <cstdlib>
 #include <exception>
 #include <new>
 #include <typeinfo>
 #include <utility>
 
+#include "mailbox/base/demangle.hpp"
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 std::string demangled(const std::type_info* type) {
   if (type == nullptr) return "an exception of another language";
-  int status = 0;
-  char* text = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
-  std::string made = text != nullptr ? text : type->name();
-  std::free(text);
-  return made;
+  return base::demangled(type->name());
 }
 
 /// Made when the first runtime starts: a crash for want of memory needs a reason that needs none.
@@ -270,7 +266,7 @@ void hibernate_with(const BodyType& type, void* body) {
 
 }  // namespace weft::detail
 
-namespace weft {
+namespace weft::inline v0 {
 
 void exit(ExitReason reason) {
   (void)detail::process_here("exit");

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 // Built at first use and never destroyed: reasons are compared in destructors of static objects too.

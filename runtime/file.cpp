@@ -12,7 +12,7 @@
 
 #include <weft/blocking.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include "runtime/core.hpp"
 #include "runtime/symbols.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;
@@ -187,7 +187,7 @@ void RuntimeCore::log_end(ControlBlock& self) noexcept {
 
 }  // namespace weft::detail
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 detail::RuntimeCore& counted_core(const char* call) {

@@ -4,7 +4,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 IoWait wait_fd(int fd, std::uint32_t interest, Duration timeout, int& error) {
   using scheduler::Poller;

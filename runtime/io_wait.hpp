@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 enum class IoWait : std::uint8_t { ready, timed_out, closed };
 

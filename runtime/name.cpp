@@ -4,7 +4,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
@@ -127,7 +127,7 @@ std::vector<Pid> members_of(RuntimeCore* core, std::string_view group) {
 
 }  // namespace weft::detail
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 detail::RuntimeCore& counted_core(const char* call) {

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace {
 

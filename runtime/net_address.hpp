@@ -8,7 +8,7 @@
 
 #include "runtime/net_syscall.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 struct AddressAccess {
   static net::Address from_name(const sys::Name& name) noexcept;

@@ -14,7 +14,7 @@
 #include "runtime/net_address.hpp"
 #include "scheduler/poller.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 namespace {
 

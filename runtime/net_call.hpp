@@ -11,7 +11,7 @@
 
 #include "runtime/net_syscall.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 /// What every call that may suspend does first: throws BadArgument and NotInProcess, and is a runtime call like any other, so that a
 /// process whose sockets are always ready still yields and can be killed.

@@ -12,7 +12,7 @@
 #include "runtime/net_address.hpp"
 #include "runtime/net_call.hpp"
 
-namespace weft::net {
+namespace weft::inline v0::net {
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-namespace weft::detail::sys {
+namespace weft::inline v0::detail::sys {
 
 namespace {
 

@@ -10,7 +10,7 @@
 /// `errno` is a thread's own, its address may be computed once per function, and a process that suspends may wake on another thread: a
 /// function that waits must not read it. These are never inlined, read it at once and hand it over as a value: what they return is the
 /// system call's result or, below zero, -errno.
-namespace weft::detail::sys {
+namespace weft::inline v0::detail::sys {
 
 /// Any socket address with its size.
 struct Name {

@@ -7,7 +7,7 @@
 #include "runtime/net_syscall.hpp"
 #include "scheduler/poller.hpp"
 
-namespace weft::net {
+namespace weft::inline v0::net {
 
 using detail::AddressAccess;
 using detail::Call;

@@ -3,7 +3,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft {
+namespace weft::inline v0 {
 
 using detail::ControlBlock;
 using detail::current_core;

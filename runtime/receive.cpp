@@ -5,7 +5,7 @@
 #include "mailbox/base/spin_wait.hpp"
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 // --- references ------------------------------------------------------------------------------------------------------------------
 
@@ -370,7 +370,7 @@ std::uint64_t number_to_receive_since(Ref ref) {
 
 }  // namespace weft::detail
 
-namespace weft {
+namespace weft::inline v0 {
 
 Message receive_any() {
   return receive([](Message message) { return message; });

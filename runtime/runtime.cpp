@@ -8,7 +8,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft {
+namespace weft::inline v0 {
 
 using detail::RuntimeCore;
 

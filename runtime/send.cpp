@@ -3,7 +3,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 // --- bounded mailboxes -----------------------------------------------------------------------------------------------------------
 
@@ -365,7 +365,7 @@ SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
 
 }  // namespace weft::detail
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 detail::Envelope* opened(Message message, const char* call) {

@@ -4,7 +4,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 std::size_t RuntimeCore::signal_all(const ExitReason& reason) {
   std::size_t signalled = 0;

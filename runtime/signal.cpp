@@ -3,7 +3,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 using Hold = std::lock_guard<base::SpinLock>;
@@ -408,7 +408,7 @@ void RuntimeCore::tell_watchers(ControlBlock& self) noexcept {
 
 // --- the public calls ------------------------------------------------------------------------------------------------------------
 
-namespace weft {
+namespace weft::inline v0 {
 
 using detail::ControlBlock;
 using detail::current_core;

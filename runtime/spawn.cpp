@@ -5,7 +5,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 // Above this no gap is left for order (PID-3): uniqueness alone decides.

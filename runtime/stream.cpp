@@ -7,7 +7,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace detail {
 

@@ -1,6 +1,5 @@
 #include "runtime/symbols.hpp"
 
-#include <cxxabi.h>
 #include <dlfcn.h>
 #ifdef WEFT_WITH_LIBBACKTRACE
 #include <backtrace.h>
@@ -8,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <initializer_list>
 #include <mutex>
 #include <string_view>
@@ -16,16 +14,14 @@
 #include <thread>
 #include <unordered_map>
 
+#include "mailbox/base/demangle.hpp"
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 std::string readable(const char* name) {
-  int status = 0;
-  char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
-  std::string made = text != nullptr ? text : name;
-  std::free(text);
+  std::string made = base::demangled(name);
   // A part that the compiler moved away is still that function: "f() [clone .cold]".
   if (const std::size_t clone = made.find(" [clone "); clone != std::string::npos) made.erase(clone);
   return made;

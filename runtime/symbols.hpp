@@ -6,7 +6,7 @@
 
 #include "scheduler/backtrace.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 /// One text for each frame of `stack`, innermost first, inlined ones included: "f(int) at f.cpp:12", "f(int)", or an address, as far as
 /// debug information, symbols and memory go. The frames below a process's body, and those of the

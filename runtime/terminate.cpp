@@ -14,7 +14,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 namespace {
 
 // --- std::terminate --------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // What would end the whole program, caught on a process's stack: std::terminate and stack overflow.
 #pragma once
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 class RuntimeCore;
 

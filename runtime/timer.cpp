@@ -5,7 +5,7 @@
 
 #include "runtime/core.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0::detail {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
@@ -247,7 +247,7 @@ std::optional<Duration> read_timer(RuntimeCore* core, TimerRef ref) {
 
 }  // namespace weft::detail
 
-namespace weft {
+namespace weft::inline v0 {
 
 std::optional<Duration> cancel_timer(TimerRef ref) { return detail::cancel_timer(nullptr, ref); }
 std::optional<Duration> read_timer(TimerRef ref) { return detail::read_timer(nullptr, ref); }

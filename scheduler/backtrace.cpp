@@ -4,7 +4,7 @@
 
 #include <new>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 _Unwind_Reason_Code visit(_Unwind_Context* frame, void* into) {
@@ -15,6 +15,8 @@ _Unwind_Reason_Code visit(_Unwind_Context* frame, void* into) {
   static_cast<Backtrace*>(into)->add(exact != 0 ? pc : pc - 1);
   return static_cast<Backtrace*>(into)->cut ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
+
+#if defined(__x86_64__)
 
 struct Walk {
   Backtrace* into;
@@ -36,6 +38,8 @@ const std::type_info* type_in_flight(_Unwind_Exception_Class language, const _Un
   return *reinterpret_cast<std::type_info* const*>(reinterpret_cast<const std::byte*>(exception) - 80);
 }
 
+#endif
+
 }  // namespace
 
 void read_own_stack(Backtrace& into) noexcept {
@@ -44,6 +48,8 @@ void read_own_stack(Backtrace& into) noexcept {
   _Unwind_Backtrace(&visit, &into);
 }
 
+#if defined(__x86_64__)
+
 void read_stack(const Registers& registers, Backtrace& into) noexcept {
   into.size = 0;
   into.cut = false;
@@ -51,6 +57,8 @@ void read_stack(const Registers& registers, Backtrace& into) noexcept {
   weft_walk_from(
       &registers, [](void* argument) { _Unwind_Backtrace(&visit_across, argument); }, &walk);
 }
+
+void ThrowWatch::call(void (*body)(void*), void* argument) { weft_call_watched(body, argument, this); }
 
 extern "C" {
 
@@ -68,5 +76,16 @@ extern "C" {
 }
 
 }  // extern "C"
+
+#else
+
+void read_stack(const Registers&, Backtrace& into) noexcept {
+  into.size = 0;
+  into.cut = false;
+}
+
+void ThrowWatch::call(void (*body)(void*), void* argument) { body(argument); }
+
+#endif
 
 }  // namespace weft::scheduler

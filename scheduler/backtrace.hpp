@@ -1,4 +1,5 @@
 // Reading stacks: the return addresses of a thread's own stack, of a fiber that does not run, or of an exception's origin.
+// The last two on x86-64 alone; elsewhere they are empty.
 #pragma once
 
 #include <array>
@@ -9,7 +10,7 @@
 
 #include "scheduler/context.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// Where a stack stands, innermost first. Each address lies inside the instruction of its frame, so that it names the call's own line.
 struct Backtrace {
@@ -45,7 +46,7 @@ struct ThrowWatch {
   std::unique_ptr<Backtrace> origin;  // null: nothing left, or no memory
 
   /// Calls `body(argument)`, and lets pass what it throws.
-  void call(void (*body)(void*), void* argument) { weft_call_watched(body, argument, this); }
+  void call(void (*body)(void*), void* argument);
 };
 
 }  // namespace weft::scheduler

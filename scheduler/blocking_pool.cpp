@@ -16,7 +16,7 @@
 
 #include "mailbox/base/spin_wait.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 /// A counting semaphore on a futex. std::counting_semaphore of GCC 12 can sleep through a release (its bug 104928).

@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// A call to be made by a pool thread; embedded in what it is about.
 struct BlockingJob {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 // The base frame of every fiber: return address undefined, so that unwinders, gdb and backtrace() stop here.
+#if defined(__x86_64__)
 asm(R"(
 .text
 .p2align 4
@@ -18,6 +19,26 @@ weft_fiber_entry:
   .cfi_endproc
 .size weft_fiber_entry,.-weft_fiber_entry
 )");
+#else
+asm(R"(
+.text
+.p2align 4
+.globl weft_fiber_entry
+.type weft_fiber_entry,%function
+weft_fiber_entry:
+  .cfi_startproc
+  .cfi_undefined x30
+  hint #36
+  mov x29, xzr
+  mov x30, xzr
+  bl weft_fiber_main
+  brk #1
+  .cfi_endproc
+.size weft_fiber_entry,.-weft_fiber_entry
+)");
+#endif
+
+#if defined(__x86_64__)
 
 // A bridge to another stack. %rbx holds the Registers; the rules below say: the caller's stack pointer is the word at 8(%rbx), its
 // instruction pointer the one at 0(%rbx), and so on. Nothing on the other stack is touched. A signal frame, since the instruction
@@ -83,7 +104,11 @@ extern const std::int32_t __start_weft_switches[] __attribute__((visibility("hid
 extern const std::int32_t __stop_weft_switches[] __attribute__((visibility("hidden")));
 }
 
-namespace weft::scheduler {
+#endif
+
+namespace weft::inline v0::scheduler {
+
+#if defined(__x86_64__)
 
 bool in_switch(std::uintptr_t pc) noexcept {
   // Pairs of distances, each from its own place: the first byte of a switch, and the first after it.
@@ -93,6 +118,10 @@ bool in_switch(std::uintptr_t pc) noexcept {
   }
   return false;
 }
+
+#else
+bool in_switch(std::uintptr_t) noexcept { return true; }
+#endif
 
 void adopt_thread([[maybe_unused]] Execution& execution) noexcept {
 #if defined(WEFT_ADDRESS_SANITIZER)

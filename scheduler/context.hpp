@@ -33,15 +33,15 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#if !defined(__x86_64__)
-#error "weft's stack switch is written for x86-64"
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#error "weft's stack switch is written for x86-64 and AArch64"
 #endif
 
 namespace __cxxabiv1 {
 struct __cxa_eh_globals;
 }
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// The C++ runtime's record of one thread: which exceptions are being handled, how many are in flight. It travels with the process,
 /// or a process that waits inside a catch block would rethrow another's exception (CPP-4).
@@ -78,7 +78,8 @@ struct Execution {
   }
 };
 
-/// Where an execution goes on, and the registers that a called function preserves: all that unwinding its stack starts from.
+/// Where an execution goes on, and the registers that a called function preserves: all that unwinding its stack starts from. x86-64's;
+/// on other processors stacks are not read (backtrace.hpp), and nobody looks at these.
 struct Registers {
   std::uintptr_t rip = 0, rsp = 0, rbp = 0, rbx = 0, r12 = 0, r13 = 0, r14 = 0, r15 = 0;
 };
@@ -94,7 +95,7 @@ inline Registers left_registers(const Execution& left) noexcept {
   return made;
 }
 
-/// Whether `pc` lies inside a switch, where the stack cannot be unwound. Async-signal-safe.
+/// Whether `pc` lies inside a switch, where the stack cannot be unwound; where none can be read, always. Async-signal-safe.
 [[nodiscard]] bool in_switch(std::uintptr_t pc) noexcept;
 
 extern "C" void weft_fiber_entry();
@@ -112,10 +113,13 @@ inline void prepare(Execution& execution, void* top) noexcept {
   execution.exceptions = ExceptionState{};
 }
 
+// Registers that only wider variants of the processors have.
 #if defined(__AVX512F__)
 #define WEFT_CLOBBER_WIDE                                                                                                                  \
   , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", \
       "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#elif defined(__ARM_FEATURE_SVE)
+#define WEFT_CLOBBER_WIDE , "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", "p14", "p15"
 #else
 #define WEFT_CLOBBER_WIDE
 #endif
@@ -124,8 +128,9 @@ inline void prepare(Execution& execution, void* top) noexcept {
 /// belongs to a thread may be held over the call.
 ///
 /// Inline, with every register clobbered: the compiler saves exactly what is live, and no return address is left behind for the
-/// return predictor to miss (measured: docs/decisions.md, "the switch"). MXCSR and the x87 control word are not saved: the floating-
-/// point environment belongs to the worker thread. The red zone below the stack pointer is stepped over before anything is pushed.
+/// return predictor to miss (measured: docs/decisions.md, "the switch"). The floating-point environment (MXCSR and the x87 control word;
+/// FPCR and FPSR) is not saved: it belongs to the worker thread. The frame pointer cannot be clobbered, so it is pushed, on x86-64 after
+/// a step over the red zone below the stack pointer; AArch64 has no red zone.
 /// The compiler does not know of that, so unwind tables are wrong between the labels 0 and 2: section weft_switches lists those places.
 [[gnu::always_inline]] inline void jump(Execution& from, Execution& to, ExceptionState* thread_exceptions, bool last) noexcept {
   from.exceptions = *thread_exceptions;
@@ -139,6 +144,7 @@ inline void prepare(Execution& execution, void* top) noexcept {
   (void)last;
   Execution* leave = &from;
   Execution* enter = &to;
+#if defined(__x86_64__)
   asm volatile(
       "0:\n\t"
       "subq $128, %%rsp\n\t"
@@ -161,6 +167,28 @@ inline void prepare(Execution& execution, void* top) noexcept {
       :
       : "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
         "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc" WEFT_CLOBBER_WIDE);
+#else
+  register Execution* leaving asm("x0") = leave;
+  register Execution* entering asm("x1") = enter;
+  // Hint 36 is `bti j`, where a branch by register may arrive; older processors ignore it.
+  asm volatile(
+      "stp x29, x30, [sp, #-16]!\n\t"
+      "mov x2, sp\n\t"
+      "adr x3, 1f\n\t"
+      "stp x2, x3, [%0]\n\t"
+      "ldp x2, x3, [%1]\n\t"
+      "mov sp, x2\n\t"
+      "br x3\n\t"
+      "1:\n\t"
+      "hint #36\n\t"
+      "ldp x29, x30, [sp], #16\n\t"
+      : "+r"(leaving), "+r"(entering)
+      :
+      : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
+        "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11",
+        "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30",
+        "v31", "memory", "cc" WEFT_CLOBBER_WIDE);
+#endif
 }
 
 /// First thing on the stack that was switched to.

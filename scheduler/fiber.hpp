@@ -7,7 +7,7 @@
 
 #include "scheduler/context.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 struct Stack;
 class Worker;

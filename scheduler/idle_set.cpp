@@ -4,7 +4,7 @@
 
 #include "mailbox/base/assert.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 IdleSet::IdleSet(unsigned workers)
     : workers_(workers), words_((workers + kBits - 1) / kBits), searches_(std::make_unique<Search[]>(workers)) {

@@ -8,7 +8,7 @@
 
 #include "mailbox/base/cache_line.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// Figures of one moment, for statistics.
 struct IdleCounters {

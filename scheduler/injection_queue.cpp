@@ -11,7 +11,7 @@
 #include "mailbox/base/spin_lock.hpp"
 #include "scheduler/queue_memory.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr std::size_t kBlocks = 128;

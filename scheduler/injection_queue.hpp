@@ -7,7 +7,7 @@
 
 #include "mailbox/base/cache_line.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// How to chain items through a pointer they carry, for those that find no place in the queue proper.
 struct RunNextLink {

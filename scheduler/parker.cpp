@@ -9,7 +9,7 @@
 
 #include "mailbox/base/assert.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t), "the kernel reads the word itself");

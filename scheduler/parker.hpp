@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 enum class ParkResult { woken, timed_out };
 

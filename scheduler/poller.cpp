@@ -15,7 +15,7 @@
 
 #include "mailbox/base/assert.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "mailbox/base/cache_line.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// Reports when descriptors become ready. It has no thread: whoever is idle calls poll().
 ///

@@ -2,7 +2,7 @@
 
 #include <new>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 // Weak: the tests put one that refuses in its place. Clang's ThreadSanitizer does not let a program replace operator new, and the
 // paths without memory need its check most.

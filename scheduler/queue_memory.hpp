@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// Memory for a queue that can go on without it: null when there is none.
 [[nodiscard]] void* allocate_queue_memory(std::size_t bytes) noexcept;

@@ -13,7 +13,7 @@
 #include "mailbox/base/cache_line.hpp"
 #include "scheduler/queue_memory.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// Unbounded first-in first-out ring of `T*`: its owner pushes and pops, any thread steals half. `T` has a member `T* run_next`.
 ///

@@ -6,7 +6,7 @@
 #include "mailbox/base/assert.hpp"
 #include "scheduler/watchdog.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 StackPoolOptions stack_options(const SchedulerOptions& options) {

@@ -18,7 +18,7 @@
 #include "scheduler/stack_pool.hpp"
 #include "scheduler/worker.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 class Watchdog;
 

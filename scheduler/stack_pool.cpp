@@ -14,7 +14,7 @@
 
 #include "mailbox/base/assert.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr int kGuardInstall = 102;        // MADV_GUARD_INSTALL, younger than the C library's headers.

@@ -12,7 +12,7 @@
 #include "mailbox/base/cache_line.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// What stands below the lowest usable byte of a stack.
 enum class GuardMode : std::uint8_t {

@@ -12,7 +12,7 @@
 
 #include "scheduler/stack_pool.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 enum Phase : std::uint32_t { kIdle, kAsked, kClaimed, kStopped };
@@ -37,11 +37,15 @@ void futex_wait(std::uint32_t value, const timespec* patience) noexcept {
 }
 void futex_wake() noexcept { syscall(SYS_futex, &request, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0); }
 
+#if defined(__x86_64__)
 Registers interrupted(const ucontext_t& context) noexcept {
   const auto& saved = context.uc_mcontext.gregs;
   const auto get = [&](int which) { return static_cast<std::uintptr_t>(saved[which]); };
   return {get(REG_RIP), get(REG_RSP), get(REG_RBP), get(REG_RBX), get(REG_R12), get(REG_R13), get(REG_R14), get(REG_R15)};
 }
+#else
+Registers interrupted(const ucontext_t&) noexcept { return {}; }
+#endif
 
 void pass_on(int number, siginfo_t* info, void* context) noexcept {
   if ((action_before.sa_flags & SA_SIGINFO) != 0) {

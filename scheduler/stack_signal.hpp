@@ -8,7 +8,7 @@
 
 #include "scheduler/backtrace.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 struct Stack;
 

@@ -6,7 +6,7 @@
 
 #include "mailbox/base/assert.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 std::uint64_t tick_of(std::int64_t ns) noexcept { return static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0)); }

@@ -11,7 +11,7 @@
 #include "mailbox/base/cache_line.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 struct TimerLink {
   TimerLink* next = nullptr;

@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 namespace fs = std::filesystem;

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <limits>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 inline constexpr unsigned kNoCoreLimit = std::numeric_limits<unsigned>::max();
 

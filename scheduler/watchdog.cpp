@@ -4,7 +4,7 @@
 
 #include "scheduler/scheduler.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(5);

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 class Scheduler;
 

@@ -16,10 +16,11 @@
 extern "C" {
 __attribute__((used)) thread_local weft::scheduler::Worker* weft_this_worker = nullptr;
 
-[[noreturn]] void weft_fiber_main() noexcept { weft::scheduler::Worker::fiber_main(); }
+// Called by assembly only, which link-time optimisation does not see.
+[[noreturn, gnu::used]] void weft_fiber_main() noexcept { weft::scheduler::Worker::fiber_main(); }
 }
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 static_assert(offsetof(Execution, stack_pointer) == 0 && offsetof(Execution, resume_at) == 8, "jump() knows these places");
 

@@ -20,7 +20,7 @@ extern "C" {
 extern thread_local weft::scheduler::Worker* weft_this_worker __attribute__((tls_model("initial-exec")));
 }
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 class Scheduler;
 
@@ -60,6 +60,14 @@ class Worker {
         "movq weft_this_worker@gottpoff(%%rip), %0\n\t"
         "movq %%fs:(%0), %0"
         : "=r"(worker));
+#elif defined(__aarch64__) && !defined(__clang_analyzer__)
+    std::uintptr_t place;
+    asm volatile(
+        "adrp %0, :gottprel:weft_this_worker\n\t"
+        "ldr %0, [%0, #:gottprel_lo12:weft_this_worker]\n\t"
+        "mrs %1, tpidr_el0\n\t"
+        "ldr %0, [%1, %0]"
+        : "=&r"(worker), "=&r"(place));
 #endif
     return worker;
   }

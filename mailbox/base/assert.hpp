@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace weft::base {
+namespace weft::inline v0::base {
 
 [[noreturn]] inline void assertion_failed(const char* condition, const char* sentence, const char* file, int line) noexcept {
   std::fprintf(stderr, "weft: broken invariant at %s:%d: %s (%s)\n", file, line, sentence, condition);

@@ -1,7 +1,7 @@
 // Which sanitizer this build has, as constants, so that no other file asks the preprocessor.
 #pragma once
 
-namespace weft::base {
+namespace weft::inline v0::base {
 
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kAddressSanitizer = true;

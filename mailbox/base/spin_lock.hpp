@@ -5,7 +5,7 @@
 
 #include "mailbox/base/spin_wait.hpp"
 
-namespace weft::base {
+namespace weft::inline v0::base {
 
 /// A lock of one byte for critical sections of a few dozen instructions that call nothing unknown and never suspend.
 /// Works with std::lock_guard. Not recursive. Not on the path of send and receive (DESIGN 3.4).

@@ -2,14 +2,15 @@
 
 #include <sched.h>
 
-namespace weft::base {
+namespace weft::inline v0::base {
 
-/// Tells the core that this is a busy wait: about 12 ns on the machines of docs/decisions.md.
+/// Tells the core that this is a busy wait: about 12 ns on the machine of docs/decisions.md.
 inline void cpu_relax() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("yield");
+  // `yield` does nothing on most of these cores. `isb` refills the pipeline, which takes about as long as a pause elsewhere.
+  asm volatile("isb" ::: "memory");
 #endif
 }
 

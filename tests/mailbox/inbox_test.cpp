@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace weft::mailbox {
+namespace weft::inline v0::mailbox {
 namespace {
 
 using detail::MessageType;

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace weft {
+namespace weft::inline v0 {
 namespace {
 
 struct Counted {
@@ -25,6 +25,11 @@ TEST(Message, KnowsItsTypeAndNoOther) {
   EXPECT_FALSE(message.is<int>());
   EXPECT_EQ(message.get_if<int>(), nullptr);
   EXPECT_NE(message.type_name().find("string"), std::string_view::npos);
+}
+
+TEST(Message, NamesTypesAsUsersWriteThemWithoutTheVersion) {
+  EXPECT_EQ(Message::of(unchecked<int>{1}).type_name(), "weft::unchecked<int>");
+  EXPECT_EQ(Message::of(unchecked<unchecked<int>>{{1}}).type_name(), "weft::unchecked<weft::unchecked<int> >");
 }
 
 TEST(Message, TakeMovesTheValueOutAndLeavesItEmpty) {

@@ -4,7 +4,7 @@
 
 #include <array>
 
-namespace weft::mailbox {
+namespace weft::inline v0::mailbox {
 namespace {
 
 TEST(SaveQueue, RemovalFromTheMiddleLeavesTheOrderOfTheOthers) {

@@ -9,7 +9,7 @@
 
 #include "registry/relation.hpp"
 
-namespace weft::registry {
+namespace weft::inline v0::registry {
 namespace {
 
 const Pid kOne = Pid::from_parts(1, 1), kTwo = Pid::from_parts(2, 1);

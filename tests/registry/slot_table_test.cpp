@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-namespace weft::registry {
+namespace weft::inline v0::registry {
 namespace {
 
 struct Slot {

@@ -16,7 +16,7 @@
 
 #include "mailbox/base/spin_wait.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 using namespace std::chrono_literals;

@@ -16,7 +16,7 @@
 #include "scheduler/parker.hpp"
 #include "scheduler/run_queue.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 void go_to_sleep(IdleSet& set, unsigned w) {

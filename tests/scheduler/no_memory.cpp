@@ -5,7 +5,7 @@
 
 #include "scheduler/queue_memory.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 thread_local int refusals = 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 
 /// While one lives, the queues get no memory on this thread.
 class NoMemory {

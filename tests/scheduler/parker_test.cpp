@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <thread>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 std::int64_t now_ns() {

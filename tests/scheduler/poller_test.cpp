@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr std::int64_t kForever = -1;

@@ -12,7 +12,7 @@
 
 #include "tests/scheduler/no_memory.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 struct Item {

@@ -10,7 +10,7 @@
 
 #include "scheduler/stack_pool.hpp"
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr std::size_t kKiB = 1024;

@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr std::size_t kKiB = 1024;

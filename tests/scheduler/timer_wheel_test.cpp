@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr std::int64_t kMilli = 1'000'000;

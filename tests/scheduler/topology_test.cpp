@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-namespace weft::scheduler {
+namespace weft::inline v0::scheduler {
 namespace {
 
 namespace fs = std::filesystem;

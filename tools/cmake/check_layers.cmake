@@ -5,6 +5,7 @@
 # - A public header includes public headers only, and no dependency.
 # - Dependencies stay where they were let in: TBB in registry, moodycamel in scheduler.
 # - tools/kv is a user: of weft it sees public headers only.
+# - What the library defines is in its versioned namespace: `namespace weft::inline v0 {`, `namespace weft::inline v0::registry {`.
 cmake_minimum_required(VERSION 3.24)
 
 set(folders mailbox/base mailbox scheduler registry runtime tools/kv)
@@ -58,6 +59,10 @@ foreach(file IN LISTS files)
   folder_of(${file} folder)
   string(REGEX MATCH "^[a-z]+/include/weft/" public "${file}")
   file(STRINGS ${ROOT}/${file} includes REGEX "^[ \t]*#[ \t]*include")
+  file(STRINGS ${ROOT}/${file} unversioned REGEX "^namespace weft( |::[^i]|::i[^n])")
+  if(unversioned AND NOT folder STREQUAL "tools/kv")
+    report(${file} "${unversioned}" "weft's own namespaces begin with weft::inline v0")
+  endif()
   foreach(include IN LISTS includes)
     math(EXPR checked "${checked} + 1")
     if(NOT include MATCHES "include[ \t]*([<\"])([^>\"]+)[>\"]")

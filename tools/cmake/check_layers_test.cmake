@@ -1,14 +1,14 @@
 # Shows that check_layers.cmake passes a tree in order and refuses each kind of breach. SCRATCH: a folder to build the trees in.
 cmake_minimum_required(VERSION 3.24)
 
-# expect(<passes|fails> <file> <include>): a sound tree plus one file with one include.
+# expect(<passes|fails> <file> <include> [<line>]): a sound tree plus one file with one include, and a line after it.
 function(expect outcome file include)
   file(REMOVE_RECURSE ${SCRATCH})
   foreach(header mailbox/base/a.hpp mailbox/b.hpp scheduler/c.hpp registry/d.hpp runtime/e.hpp
           mailbox/include/weft/m.hpp scheduler/include/weft/s.hpp registry/include/weft/r.hpp runtime/include/weft/t.hpp)
     file(WRITE ${SCRATCH}/${header} "#pragma once\n#include <vector>\n")
   endforeach()
-  file(WRITE ${SCRATCH}/${file} "#include ${include}\n")
+  file(WRITE ${SCRATCH}/${file} "#include ${include}\n${ARGN}\n")
   execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${SCRATCH} -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_layers.cmake
     RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE error)
   if((outcome STREQUAL "passes" AND NOT result EQUAL 0) OR
@@ -46,4 +46,9 @@ expect(fails runtime/include/weft/x.hpp "\"mailbox/base/a.hpp\"")
 expect(fails registry/include/weft/x.hpp "<tbb/concurrent_hash_map.h>")
 expect(fails scheduler/include/weft/x.hpp "<concurrentqueue/concurrentqueue.h>")
 expect(fails tools/kv/x.cpp "\"runtime/e.hpp\"")
+
+expect(passes runtime/x.cpp "<vector>" "namespace weft::inline v0 {")
+expect(passes runtime/x.cpp "<vector>" "namespace weft::inline v0::detail {")
+expect(fails runtime/x.cpp "<vector>" "namespace weft {")
+expect(fails runtime/include/weft/x.hpp "<vector>" "namespace weft::detail {")
 file(REMOVE_RECURSE ${SCRATCH})

@@ -39,4 +39,8 @@ target_compile_features(weft_build INTERFACE cxx_std_20)
 target_include_directories(weft_build INTERFACE ${PROJECT_SOURCE_DIR})
 # -fstack-clash-protection: a large frame on a process's stack touches every page, so it cannot jump over the one guard page.
 target_compile_options(weft_build INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -fstack-clash-protection>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -fstack-clash-protection>)
+# A user's newer compiler knows warnings that ours does not.
+if(WEFT_WARNINGS_AS_ERRORS)
+  target_compile_options(weft_build INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// What a full mailbox does with one more user message. Signals (exits, downs, replies to a call) are never shed (CAP-3).
 enum class Overflow {

@@ -12,7 +12,9 @@
 #include <typeinfo>
 #include <utility>
 
-namespace weft {
+#include <weft/version.hpp>
+
+namespace weft::inline v0 {
 
 class Message;
 

@@ -7,7 +7,7 @@
 #include <functional>
 #include <string>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// Address of a process: an opaque value of 8 bytes, valid to hold for ever, never dereferenced (PID-1).
 ///

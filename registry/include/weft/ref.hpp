@@ -8,7 +8,7 @@
 
 #include <weft/pid.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace detail {
 struct RefAccess;

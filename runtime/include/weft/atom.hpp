@@ -7,7 +7,7 @@
 #include <functional>
 #include <string_view>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// A name compared in one instruction. Equal texts give equal atoms, in every runtime and library of the program.
 ///

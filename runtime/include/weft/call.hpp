@@ -14,7 +14,7 @@
 #include <weft/ref.hpp>
 #include <weft/send.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// The process called is dead, was never there, died before it replied, or is the caller itself. reason() says which.
 class CallFailed : public Error {

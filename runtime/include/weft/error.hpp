@@ -3,7 +3,7 @@
 
 #include <stdexcept>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// Base of all errors below; catch it to catch them all.
 class Error : public std::runtime_error {

@@ -11,7 +11,7 @@
 #include <weft/atom.hpp>
 #include <weft/message.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace detail {
 

@@ -18,7 +18,7 @@
 // Threads: from a process only. Several processes may use one File at a time; nobody may move, close or destroy it meanwhile.
 // Errors:  NotInProcess; FileError, whose text names the call, the path and the system's error; as blocking().
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// The system refused. code() is an errno: ENOENT, EACCES, ENOSPC, EIO ...
 class FileError : public Error {

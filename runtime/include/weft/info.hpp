@@ -16,7 +16,7 @@
 #include <weft/process.hpp>
 #include <weft/ref.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// `starting` has not run yet; `exiting` ends, and has left the tables or is about to.
 enum class ProcessStatus : std::uint8_t { starting, runnable, running, waiting, exiting };

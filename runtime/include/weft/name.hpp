@@ -12,7 +12,7 @@
 #include <weft/process.hpp>
 #include <weft/send.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// Longest name or group, in bytes.
 inline constexpr std::size_t kMaxNameBytes = 255;

@@ -27,7 +27,7 @@
 // that accept, are refused with NetError (EBUSY) as soon as both have to wait. Destroying or moving it under a call in progress is an
 // error.
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace detail {
 

@@ -20,7 +20,7 @@
 #include <weft/pid.hpp>
 #include <weft/ref.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 class Runtime;
 

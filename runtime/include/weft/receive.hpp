@@ -11,7 +11,7 @@
 #include <weft/message.hpp>
 #include <weft/ref.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 namespace detail {
 

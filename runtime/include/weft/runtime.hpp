@@ -23,7 +23,7 @@
 #include <weft/signal.hpp>
 #include <weft/timer.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// How stacks are guarded against overflow. Kernels before 6.13 have no guard markers; there `automatic` falls back (README, limits).
 enum class StackGuard : std::uint8_t { automatic, markers, mprotect, canary };

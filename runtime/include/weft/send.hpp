@@ -11,7 +11,7 @@
 #include <weft/pid.hpp>
 #include <weft/ref.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// What became of a send; a hint (SND-2). Ignoring it is fine: asynchronous sends never fail because of the receiver (SND-1).
 enum class SendResult : std::uint8_t {

@@ -11,7 +11,7 @@
 #include <weft/process.hpp>
 #include <weft/ref.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// To a process that traps exits: `from` ended, or sent exit(Pid, reason).
 struct Exit {

@@ -10,7 +10,7 @@
 
 #include <weft/clock.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// What became of a write.
 enum class StreamResult : std::uint8_t { ok, timed_out, closed };

@@ -10,7 +10,7 @@
 #include <weft/ref.hpp>
 #include <weft/send.hpp>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// What a timer made by start_timer() delivers.
 struct Timeout {

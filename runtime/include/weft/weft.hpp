@@ -29,4 +29,4 @@
 /// synchronous cancel_timer() and read_timer(): hold no std::mutex and no address of a thread_local over one.
 ///
 /// Numbers in brackets, such as (LIF-9), are the rules that the tests in tests/conformance cite.
-namespace weft {}
+namespace weft::inline v0 {}

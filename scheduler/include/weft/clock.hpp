@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace weft {
+namespace weft::inline v0 {
 
 /// Of time limits and periods. Any std::chrono duration of whole units converts to it.
 using Duration = std::chrono::nanoseconds;
