@@ -54,7 +54,7 @@ double skynet() {
 }
 
 // Ends the program: the fibers are still parked.
-void memory(const char* row, int n) {
+void memory(const std::string& row, int n) {
   const double before = resident_bytes();
   std::vector<Mailbox<int>> boxes;
   boxes.reserve(static_cast<std::size_t>(n));
@@ -67,7 +67,7 @@ void memory(const char* row, int n) {
     if (i % 256 == 0) boost::this_fiber::yield();
   }
   boost::this_fiber::sleep_for(std::chrono::milliseconds(500));
-  report(row, "bytes", (resident_bytes() - before) / n);
+  report(row, "bytes/process", (resident_bytes() - before) / n);
   _exit(0);
 }
 
@@ -75,15 +75,15 @@ void memory(const char* row, int n) {
 
 bool run_life(const std::string& group) {
   if (group == "spawn_exit_yield64") {
-    report(group, "ns", warm(spawn_exit));
-  } else if (group == "spawn_reply") {
-    report(group, "ns", warm(spawn_reply));
+    report(group, "ns/process", warm(spawn_exit));
+  } else if (group == "spawn_message_back") {
+    report(group, "ns/process", warm(spawn_reply));
   } else if (group == "skynet") {
-    report(group, "ns", warm([] { return skynet(); }));
-  } else if (group == "mem100k") {
-    memory("mem_idle_100k", scaled(100'000));
-  } else if (group == "mem1m") {
-    memory("mem_idle_1m", scaled(1'000'000));
+    report(group, "ns/actor", warm([] { return skynet(); }));
+  } else if (group == "mem_idle_100k") {
+    memory(group, scaled(100'000));
+  } else if (group == "mem_idle_1m") {
+    memory(group, scaled(1'000'000));
   } else {
     return false;
   }

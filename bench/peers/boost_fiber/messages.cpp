@@ -125,27 +125,27 @@ double fork_join() {
 
 bool run_messages(const std::string& group) {
   if (group == "ping_pong") {
-    report(group, "ns", warm([] {
+    report(group, "ns/roundtrip", warm([] {
              const auto start = now_ns();
              const double round_trips = pairs(1, scaled(1'000'000));
              return ns_per_item(start, round_trips);
            }));
-  } else if (group == "pairs_100") {
-    report(group, "M/s", warm([] {
+  } else if (group == "ping_pong_100_pairs") {
+    report(group, "ns/roundtrip", warm([] {
              const auto start = now_ns();
              const double round_trips = pairs(100, scaled(20'000));
-             return millions_per_second(start, round_trips);
+             return ns_per_item(start, round_trips);
            }));
-  } else if (group == "thread_ring") {
-    report(group, "ns", warm(thread_ring));
-  } else if (group == "fan_in") {
-    report(group, "M msg/s", warm([] { return fan_in(8, scaled(500'000)); }));
-  } else if (group == "stream") {
-    report(group, "M msg/s", warm([] { return fan_in(1, scaled(4'000'000)); }));
-  } else if (group == "big") {
-    report(group, "M msg/s", warm(big));
-  } else if (group == "fork_join") {
-    report(group, "M msg/s", warm(fork_join));
+  } else if (group == "thread_ring_503") {
+    report(group, "ns/hop", warm(thread_ring));
+  } else if (group == "fan_in_8to1") {
+    report(group, "Mmsg/s", warm([] { return fan_in(8, scaled(500'000)); }));
+  } else if (group == "stream_1to1") {
+    report(group, "Mmsg/s", warm([] { return fan_in(1, scaled(4'000'000)); }));
+  } else if (group == "big_64") {
+    report(group, "Mmsg/s", warm(big));
+  } else if (group == "fork_join_60") {
+    report(group, "Mmsg/s", warm(fork_join));
   } else {
     return false;
   }

@@ -5,9 +5,9 @@
 
 group("spawn_exit") -> spawn_exit("spawn_exit", fun(_) -> ok end);
 group("spawn_exit_yield64") -> spawn_exit("spawn_exit_yield64", fun(N) when N band 63 =:= 0 -> erlang:yield(); (_) -> ok end);
-group("spawn_reply") ->
+group("spawn_message_back") ->
     N = scaled(500000),
-    rows([{"spawn_reply", "ns"}], [warm(fun() ->
+    rows([{"spawn_message_back", "ns/process"}], [warm(fun() ->
         T0 = now_ns(),
         spawn_reply(N, self()),
         (now_ns() - T0) / N
@@ -15,7 +15,7 @@ group("spawn_reply") ->
 group("skynet") ->
     Leaves = sky_leaves(10, scaled(1000000)),
     Sum = Leaves * (Leaves - 1) div 2,
-    rows([{"skynet", "ns"}], [warm(fun() ->
+    rows([{"skynet", "ns/actor"}], [warm(fun() ->
         T0 = now_ns(),
         sky(self(), 0, Leaves),
         receive {sum, Sum} -> ok end,
@@ -23,7 +23,7 @@ group("skynet") ->
     end)]);
 group("link_kill") ->
     N = scaled(100000),
-    rows([{"spawn_link_100k", "ns"}, {"link_kill_100k", "ns"}], warm(fun() ->
+    rows([{"spawn_link_100k", "ns/process"}, {"link_kill_100k", "ns/process"}], warm(fun() ->
         Base = erlang:system_info(process_count),
         Me = self(),
         T0 = now_ns(),
@@ -36,7 +36,7 @@ group("link_kill") ->
     end));
 group("monitors") ->
     N = scaled(100000),
-    rows([{"monitor_setup_100k", "ns"}, {"monitor_exit_down_100k", "ns"}], warm(fun() ->
+    rows([{"monitor_setup_100k", "ns/monitor"}, {"monitor_exit_down_100k", "ns/DOWN"}], warm(fun() ->
         Pids = spawn_many(N, fun bench:park/0, []),
         T0 = now_ns(),
         [erlang:monitor(process, Pid) || Pid <- Pids],
@@ -45,9 +45,9 @@ group("monitors") ->
         downs(N),
         [(T1 - T0) / N, (now_ns() - T1) / N]
     end));
-group("crash_respawn") ->
+group("crash_exit_respawn") ->
     N = scaled(100000),
-    rows([{"crash_respawn", "ns"}], [warm(fun() ->
+    rows([{"crash_exit_respawn", "ns/crash"}], [warm(fun() ->
         process_flag(trap_exit, true),
         T0 = now_ns(),
         crash_many(N),
@@ -56,7 +56,7 @@ group("crash_respawn") ->
 group("registry") ->
     N = 1000, Rounds = max(1, scaled(50)), Lookups = max(1, scaled(500)), Messages = scaled(2000000),
     Names = [list_to_atom("name_" ++ integer_to_list(I)) || I <- lists:seq(1, N)],
-    rows([{"register", "ns"}, {"whereis", "ns"}, {"unregister", "ns"}, {"send_by_name", "ns"}], warm(fun() ->
+    rows([{"register", "ns/op"}, {"whereis", "ns/op"}, {"unregister", "ns/op"}, {"send_by_name", "ns/msg"}], warm(fun() ->
         Pids = spawn_many(N, fun bench:park/0, []),
         Named = lists:zip(Names, Pids),
         {Register, Unregister} = register_rounds(Rounds, Named, Names, 0, 0),
@@ -75,15 +75,16 @@ group("registry") ->
         T3 = now_ns(),
         [Register / (Rounds * N), (T1 - T0) / (Lookups * N), Unregister / (Rounds * N), (T3 - T2) / Messages]
     end));
-group("mem100k") -> memory("mem_idle_100k", 100000, fun bench:park/0);
-group("mem1m") -> memory("mem_idle_1m", 1000000, fun bench:park/0);
-group("mem1m_hibernate") -> memory("mem_hibernated_1m", 1000000, fun() -> erlang:hibernate(bench, park, []) end);
+group("mem_idle_100k" = Row) -> memory(Row, 100000, fun bench:park/0);
+group("mem_idle_1m" = Row) -> memory(Row, 1000000, fun bench:park/0);
+group("mem_idle_100k_hibernate" = Row) -> memory(Row, 100000, fun() -> erlang:hibernate(bench, park, []) end);
+group("mem_idle_1m_hibernate" = Row) -> memory(Row, 1000000, fun() -> erlang:hibernate(bench, park, []) end);
 group(_) -> false.
 
 %% Processes that only count down; the last one reports.
 spawn_exit(Row, Pause) ->
     N = scaled(1000000),
-    rows([{Row, "ns"}], [warm(fun() ->
+    rows([{Row, "ns/process"}], [warm(fun() ->
         Left = atomics:new(1, []),
         atomics:put(Left, 1, N),
         Me = self(),
@@ -118,10 +119,11 @@ wait_for_count(Base) ->
 downs(0) -> ok;
 downs(N) -> receive {'DOWN', _, process, _, _} -> downs(N - 1) end.
 
-%% A linked worker fails; its parent meets the exit and starts the next. exit/1 and not error/1: the latter would also write a report.
+%% A linked worker fails at its first job; its parent meets the exit and starts the next. exit/1 and not error/1: the latter would also write a report.
 crash_many(0) -> ok;
 crash_many(N) ->
-    Pid = spawn_link(fun() -> exit(crash) end),
+    Pid = spawn_link(fun() -> receive stop -> exit(crash) end end),
+    Pid ! stop,
     receive {'EXIT', Pid, _} -> crash_many(N - 1) end.
 
 register_rounds(0, _, _, Register, Unregister) -> {Register, Unregister};
@@ -142,7 +144,7 @@ send_named(N) -> peer_sink ! N, send_named(N - 1).
 
 memory(Row, Published, Body) ->
     N = scaled(Published),
-    rows([{Row, "bytes"}], [once(fun() ->
+    rows([{Row, "bytes/process"}], [once(fun() ->
         Before = resident_bytes(),
         Pids = spawn_many(N, Body, []),
         timer:sleep(300),

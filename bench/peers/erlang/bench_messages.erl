@@ -5,7 +5,7 @@
 
 group("ping_pong") ->
     N = scaled(1000000),
-    rows([{"ping_pong", "ns"}], [warm(fun() ->
+    rows([{"ping_pong", "ns/roundtrip"}], [warm(fun() ->
         Pong = spawn(fun() -> pong() end),
         T0 = now_ns(),
         ping(N, Pong, self()),
@@ -13,9 +13,9 @@ group("ping_pong") ->
         Pong ! stop,
         T / N
     end)]);
-group("pairs_100") ->
+group("ping_pong_100_pairs") ->
     Pairs = 100, N = scaled(20000),
-    rows([{"pairs_100", "M/s"}], [warm(fun() ->
+    rows([{"ping_pong_100_pairs", "ns/roundtrip"}], [warm(fun() ->
         Me = self(),
         T0 = now_ns(),
         [spawn(fun() ->
@@ -25,11 +25,11 @@ group("pairs_100") ->
              Me ! done
          end) || _ <- lists:seq(1, Pairs)],
         [receive done -> ok end || _ <- lists:seq(1, Pairs)],
-        Pairs * N * 1000 / (now_ns() - T0)
+        (now_ns() - T0) / (Pairs * N)
     end)]);
-group("thread_ring") ->
+group("thread_ring_503") ->
     Hops = scaled(3000000),
-    rows([{"thread_ring", "ns"}], [warm(fun() ->
+    rows([{"thread_ring_503", "ns/hop"}], [warm(fun() ->
         Me = self(),
         First = lists:foldl(fun(_, Next) -> spawn(fun() -> ring(Next, Me) end) end, Me, lists:seq(1, 502)),
         T0 = now_ns(),
@@ -37,13 +37,13 @@ group("thread_ring") ->
         ring_end(First), % this process is the 503rd member
         (now_ns() - T0) / Hops
     end)]);
-group("fan_in") -> fan_in("fan_in", 8, scaled(500000), []);
-group("fan_in_offheap") -> fan_in("fan_in_offheap", 8, scaled(500000), [{message_queue_data, off_heap}]);
-group("stream") -> fan_in("stream", 1, scaled(4000000), []);
-group("stream_offheap") -> fan_in("stream_offheap", 1, scaled(4000000), [{message_queue_data, off_heap}]);
-group("big") ->
+group("fan_in_8to1") -> fan_in("fan_in_8to1", 8, scaled(500000), []);
+group("fan_in_8to1_offheap") -> fan_in("fan_in_8to1_offheap", 8, scaled(500000), [{message_queue_data, off_heap}]);
+group("stream_1to1") -> fan_in("stream_1to1", 1, scaled(4000000), []);
+group("stream_1to1_offheap") -> fan_in("stream_1to1_offheap", 1, scaled(4000000), [{message_queue_data, off_heap}]);
+group("big_64") ->
     Actors = 64, N = scaled(20000),
-    rows([{"big", "M msg/s"}], [warm(fun() ->
+    rows([{"big_64", "Mmsg/s"}], [warm(fun() ->
         Me = self(),
         Pids = [spawn(fun() -> big_start(I, N, Me) end) || I <- lists:seq(0, Actors - 1)],
         All = list_to_tuple(Pids),
@@ -54,9 +54,9 @@ group("big") ->
         [Pid ! stop || Pid <- Pids],
         Actors * N * 2 * 1000 / T
     end)]);
-group("fork_join") ->
+group("fork_join_60") ->
     Actors = 60, N = scaled(100000),
-    rows([{"fork_join", "M msg/s"}], [warm(fun() ->
+    rows([{"fork_join_60", "Mmsg/s"}], [warm(fun() ->
         Me = self(),
         Pids = [spawn(fun() -> joined(N, Me) end) || _ <- lists:seq(1, Actors)],
         T0 = now_ns(),
@@ -65,8 +65,8 @@ group("fork_join") ->
         Actors * N * 1000 / (now_ns() - T0)
     end)]);
 group("call_reply_queue0") -> calls("call_reply_queue0", 0);
-group("call_reply_queue1000") -> calls("call_reply_queue1000", 1000);
-group("call_reply_queue100000") -> calls("call_reply_queue100000", 100000);
+group("call_reply_queue1000_ref") -> calls("call_reply_queue1000_ref", 1000);
+group("call_reply_queue100000_ref") -> calls("call_reply_queue100000_ref", 100000);
 group(_) -> false.
 
 pong() -> receive {N, From} -> From ! N, pong(); stop -> ok end.
@@ -87,7 +87,7 @@ ring_end(First) ->
     end.
 
 fan_in(Row, Senders, N, Options) ->
-    rows([{Row, "M msg/s"}], [warm(fun() ->
+    rows([{Row, "Mmsg/s"}], [warm(fun() ->
         Me = self(), Total = Senders * N,
         Sink = spawn_opt(fun() -> count(Total), Me ! done end, Options),
         T0 = now_ns(),
@@ -123,7 +123,7 @@ fork(N, Pids) -> [Pid ! {msg, N} || Pid <- Pids], fork(N - 1, Pids).
 
 calls(Row, Unrelated) ->
     N = scaled(500000),
-    rows([{Row, "ns"}], [warm(fun() ->
+    rows([{Row, "ns/call"}], [warm(fun() ->
         Server = spawn(fun serve/0),
         [self() ! {unrelated, I} || I <- lists:seq(1, Unrelated)],
         T0 = now_ns(),

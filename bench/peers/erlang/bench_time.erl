@@ -7,7 +7,7 @@
 
 group("timers") ->
     N = scaled(1000000),
-    rows([{"timer_start_1m", "ns"}, {"timer_cancel_1m", "ns"}], warm(fun() ->
+    rows([{"timer_start_1m", "ns/timer"}, {"timer_cancel_1m", "ns/timer"}], warm(fun() ->
         T0 = now_ns(),
         Timers = start_timers(N, self(), []),
         T1 = now_ns(),
@@ -16,7 +16,7 @@ group("timers") ->
     end));
 group("timer_pair") ->
     N = scaled(1000000),
-    rows([{"timer_start_cancel_pair", "ns"}], [warm(fun() ->
+    rows([{"timer_start_cancel_pair", "ns/timer"}], [warm(fun() ->
         T0 = now_ns(),
         start_cancel(N, self()),
         (now_ns() - T0) / N
@@ -49,7 +49,7 @@ group("idle_cpu") ->
         Used / Passed * 100
     end)]);
 group("timer_wake") ->
-    rows([{"timer_wake_1ms_p50", "us"}, {"timer_wake_1ms_p99", "us"}], once(fun() ->
+    rows([{"timer_wake_1ms_p50", "us late"}, {"timer_wake_1ms_p99", "us late"}], once(fun() ->
         Late = [begin T0 = now_ns(), receive after 1 -> ok end, (now_ns() - T0 - 1000000) / 1000 end
                 || _ <- lists:seq(1, max(100, scaled(500)))],
         [quantile(Late, 0.5), quantile(Late, 0.99)]

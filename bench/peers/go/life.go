@@ -10,13 +10,13 @@ import (
 func init() {
 	groups["spawn_exit"] = func() { spawnExit("spawn_exit", 0) }
 	groups["spawn_exit_yield64"] = func() { spawnExit("spawn_exit_yield64", 64) }
-	groups["spawn_reply"] = spawnReply
+	groups["spawn_message_back"] = spawnReply
 	groups["skynet"] = func() {
 		leaves := 10
 		for leaves*10 <= scaled(1000000) {
 			leaves *= 10
 		}
-		measure("skynet", "ns", func() float64 {
+		measure("skynet", "ns/actor", func() float64 {
 			c := make(chan int64)
 			t0 := time.Now()
 			go skynet(c, 0, int64(leaves))
@@ -26,14 +26,14 @@ func init() {
 			return perItem(t0, (leaves*10-1)/9)
 		})
 	}
-	groups["mem100k"] = func() { memory("mem_idle_100k", scaled(100000)) }
-	groups["mem1m"] = func() { memory("mem_idle_1m", scaled(1000000)) }
+	groups["mem_idle_100k"] = func() { memory("mem_idle_100k", scaled(100000)) }
+	groups["mem_idle_1m"] = func() { memory("mem_idle_1m", scaled(1000000)) }
 }
 
 // Goroutines that only count down; the last one reports. With `every`, the spawner steps back after so many.
 func spawnExit(row string, every int) {
 	n := scaled(1000000)
-	measure(row, "ns", func() float64 {
+	measure(row, "ns/process", func() float64 {
 		left := int64(n)
 		done := make(chan bool, 1)
 		out := make(chan float64)
@@ -58,7 +58,7 @@ func spawnExit(row string, every int) {
 
 func spawnReply() {
 	n := scaled(500000)
-	measure("spawn_reply", "ns", func() float64 {
+	measure("spawn_message_back", "ns/process", func() float64 {
 		out := make(chan float64)
 		go func() {
 			box := make(chan int64, 1)
@@ -104,6 +104,6 @@ func memory(row string, n int) {
 	before := residentBytes()
 	boxes := parked(n)
 	time.Sleep(300 * time.Millisecond)
-	rows("bytes", []string{row}, []float64{(residentBytes() - before) / float64(n)})
+	rows("bytes/process", []string{row}, []float64{(residentBytes() - before) / float64(n)})
 	runtime.KeepAlive(boxes)
 }

@@ -10,12 +10,12 @@ const mailbox = 1024 // capacity where throughput is measured
 
 func init() {
 	groups["ping_pong"] = pingPong
-	groups["pairs_100"] = pairs
-	groups["thread_ring"] = threadRing
-	groups["fan_in"] = func() { fanIn("fan_in", 8, scaled(500000)) }
-	groups["stream"] = func() { fanIn("stream", 1, scaled(4000000)) }
-	groups["big"] = big
-	groups["fork_join"] = forkJoin
+	groups["ping_pong_100_pairs"] = pairs
+	groups["thread_ring_503"] = threadRing
+	groups["fan_in_8to1"] = func() { fanIn("fan_in_8to1", 8, scaled(500000)) }
+	groups["stream_1to1"] = func() { fanIn("stream_1to1", 1, scaled(4000000)) }
+	groups["big_64"] = big
+	groups["fork_join_60"] = forkJoin
 }
 
 func pair(n int, done chan<- bool) {
@@ -36,7 +36,7 @@ func pair(n int, done chan<- bool) {
 
 func pingPong() {
 	n := scaled(1000000)
-	measure("ping_pong", "ns", func() float64 {
+	measure("ping_pong", "ns/roundtrip", func() float64 {
 		done := make(chan bool)
 		t0 := time.Now()
 		pair(n, done)
@@ -47,7 +47,7 @@ func pingPong() {
 
 func pairs() {
 	count, n := 100, scaled(20000)
-	measure("pairs_100", "M/s", func() float64 {
+	measure("ping_pong_100_pairs", "ns/roundtrip", func() float64 {
 		done := make(chan bool)
 		t0 := time.Now()
 		for i := 0; i < count; i++ {
@@ -56,13 +56,13 @@ func pairs() {
 		for i := 0; i < count; i++ {
 			<-done
 		}
-		return millions(t0, count*n)
+		return perItem(t0, count*n)
 	})
 }
 
 func threadRing() {
 	hops, members := scaled(3000000), 503
-	measure("thread_ring", "ns", func() float64 {
+	measure("thread_ring_503", "ns/hop", func() float64 {
 		done := make(chan bool, members)
 		boxes := make([]chan int64, members)
 		for i := range boxes {
@@ -94,7 +94,7 @@ func threadRing() {
 }
 
 func fanIn(row string, senders, n int) {
-	measure(row, "M msg/s", func() float64 {
+	measure(row, "Mmsg/s", func() float64 {
 		box := make(chan int64, mailbox)
 		done := make(chan bool)
 		go func() {
@@ -124,7 +124,7 @@ type bigMessage struct {
 // Each pings a random other and serves pings while it waits. A mailbox holds what all others may have under way to it.
 func big() {
 	actors, n := 64, scaled(20000)
-	measure("big", "M msg/s", func() float64 {
+	measure("big_64", "Mmsg/s", func() float64 {
 		boxes := make([]chan bigMessage, actors)
 		for i := range boxes {
 			boxes[i] = make(chan bigMessage, 2*actors)
@@ -172,7 +172,7 @@ func big() {
 
 func forkJoin() {
 	actors, n := 60, scaled(100000)
-	measure("fork_join", "M msg/s", func() float64 {
+	measure("fork_join_60", "Mmsg/s", func() float64 {
 		var joined sync.WaitGroup
 		joined.Add(actors)
 		boxes := make([]chan int64, actors)

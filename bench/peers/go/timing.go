@@ -32,7 +32,7 @@ func later(i int) *time.Timer {
 
 func timers() {
 	n := scaled(1000000)
-	rows("ns", []string{"timer_start_1m", "timer_cancel_1m"}, warm(func() []float64 {
+	rows("ns/timer", []string{"timer_start_1m", "timer_cancel_1m"}, warm(func() []float64 {
 		started := make([]*time.Timer, n)
 		t0 := time.Now()
 		for i := range started {
@@ -49,7 +49,7 @@ func timers() {
 
 func timerPair() {
 	n := scaled(1000000)
-	measure("timer_start_cancel_pair", "ns", func() float64 {
+	measure("timer_start_cancel_pair", "ns/timer", func() float64 {
 		t0 := time.Now()
 		for i := 0; i < n; i++ {
 			later(i).Stop()
@@ -93,7 +93,7 @@ func timerWake() {
 		time.Sleep(time.Millisecond)
 		late = append(late, float64(time.Since(t0).Nanoseconds()-1000000)/1000)
 	}
-	rows("us", []string{"timer_wake_1ms_p50", "timer_wake_1ms_p99"}, []float64{quantile(late, .5), quantile(late, .99)})
+	rows("us late", []string{"timer_wake_1ms_p50", "timer_wake_1ms_p99"}, []float64{quantile(late, .5), quantile(late, .99)})
 }
 
 // Go has no foreign thread without cgo: a goroutine locked to its thread sleeps in the kernel, stamps the clock and sends.

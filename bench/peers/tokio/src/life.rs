@@ -8,12 +8,12 @@ use crate::harness::*;
 
 pub fn run<A: Address>(runtime: &Runtime, group: &str) -> bool {
     match group {
-        "spawn_exit" => report(group, "ns", warm(runtime, |me: A, inbox| spawn_exit(me, inbox, usize::MAX))),
-        "spawn_exit_yield64" => report(group, "ns", warm(runtime, |me: A, inbox| spawn_exit(me, inbox, 64))),
-        "spawn_reply" => report(group, "ns", warm(runtime, spawn_reply::<A>)),
-        "skynet" => report(group, "ns", warm(runtime, skynet::<A>)),
-        "mem100k" => report("mem_idle_100k", "bytes", once(runtime, |_: A, _| memory::<A>(scaled(100_000)))),
-        "mem1m" => report("mem_idle_1m", "bytes", once(runtime, |_: A, _| memory::<A>(scaled(1_000_000)))),
+        "spawn_exit" => report(group, "ns/process", warm(runtime, |me: A, inbox| spawn_exit(me, inbox, usize::MAX))),
+        "spawn_exit_yield64" => report(group, "ns/process", warm(runtime, |me: A, inbox| spawn_exit(me, inbox, 64))),
+        "spawn_message_back" => report(group, "ns/process", warm(runtime, spawn_reply::<A>)),
+        "skynet" => report(group, "ns/actor", warm(runtime, skynet::<A>)),
+        "mem_idle_100k" => report(group, "bytes/process", once(runtime, |_: A, _| memory::<A>(scaled(100_000)))),
+        "mem_idle_1m" => report(group, "bytes/process", once(runtime, |_: A, _| memory::<A>(scaled(1_000_000)))),
         _ => false,
     }
 }

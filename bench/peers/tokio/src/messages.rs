@@ -7,23 +7,23 @@ use crate::harness::*;
 
 pub fn run<A: Address>(runtime: &Runtime, group: &str) -> bool {
     match group {
-        "ping_pong" => report(group, "ns", warm(runtime, |me: A, inbox| async move {
+        "ping_pong" => report(group, "ns/roundtrip", warm(runtime, |me: A, inbox| async move {
             let n = scaled(1_000_000);
             let start = Instant::now();
             pairs(me, inbox, 1, n).await;
             per_item(start, n)
         })),
-        "pairs_100" => report(group, "M/s", warm(runtime, |me: A, inbox| async move {
+        "ping_pong_100_pairs" => report(group, "ns/roundtrip", warm(runtime, |me: A, inbox| async move {
             let n = scaled(20_000);
             let start = Instant::now();
             pairs(me, inbox, 100, n).await;
-            millions(start, 100 * n)
+            per_item(start, 100 * n)
         })),
-        "thread_ring" => report(group, "ns", warm(runtime, thread_ring::<A>)),
-        "fan_in" => report(group, "M msg/s", warm(runtime, |me: A, inbox| fan_in(me, inbox, 8, scaled(500_000)))),
-        "stream" => report(group, "M msg/s", warm(runtime, |me: A, inbox| fan_in(me, inbox, 1, scaled(4_000_000)))),
-        "big" => report(group, "M msg/s", warm(runtime, big::<A>)),
-        "fork_join" => report(group, "M msg/s", warm(runtime, fork_join::<A>)),
+        "thread_ring_503" => report(group, "ns/hop", warm(runtime, thread_ring::<A>)),
+        "fan_in_8to1" => report(group, "Mmsg/s", warm(runtime, |me: A, inbox| fan_in(me, inbox, 8, scaled(500_000)))),
+        "stream_1to1" => report(group, "Mmsg/s", warm(runtime, |me: A, inbox| fan_in(me, inbox, 1, scaled(4_000_000)))),
+        "big_64" => report(group, "Mmsg/s", warm(runtime, big::<A>)),
+        "fork_join_60" => report(group, "Mmsg/s", warm(runtime, fork_join::<A>)),
         _ => false,
     }
 }

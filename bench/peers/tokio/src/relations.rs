@@ -9,24 +9,24 @@ use crate::process::{count, unregister, whereis, Pid};
 
 pub fn run(runtime: &Runtime, group: &str) -> bool {
     match group {
-        "call_reply_queue0" => report(group, "ns", warm(runtime, |me, inbox| calls(me, inbox, 0, scaled(500_000)))),
-        "call_reply_queue1000" => report(group, "ns", warm(runtime, |me, inbox| calls(me, inbox, 1000, scaled(200_000)))),
-        "call_reply_queue100000" => report(group, "ns", warm(runtime, |me, inbox| calls(me, inbox, 100_000, scaled(5_000)))),
+        "call_reply_queue0" => report(group, "ns/call", warm(runtime, |me, inbox| calls(me, inbox, 0, scaled(500_000)))),
+        "call_reply_queue1000_ref" => report(group, "ns/call", warm(runtime, |me, inbox| calls(me, inbox, 1000, scaled(200_000)))),
+        "call_reply_queue100000_ref" => report(group, "ns/call", warm(runtime, |me, inbox| calls(me, inbox, 100_000, scaled(5_000)))),
         "link_kill" => {
             let (setup, kill) = warm(runtime, |_: Pid, inbox| link_kill(inbox));
-            report("spawn_link_100k", "ns", setup) && report("link_kill_100k", "ns", kill)
+            report("spawn_link_100k", "ns/process", setup) && report("link_kill_100k", "ns/process", kill)
         }
         "monitors" => {
             let (setup, down) = warm(runtime, monitors);
-            report("monitor_setup_100k", "ns", setup) && report("monitor_exit_down_100k", "ns", down)
+            report("monitor_setup_100k", "ns/monitor", setup) && report("monitor_exit_down_100k", "ns/DOWN", down)
         }
-        "crash_respawn" => report(group, "ns", warm(runtime, crash_respawn)),
+        "crash_exit_respawn" => report(group, "ns/crash", warm(runtime, crash_respawn)),
         "registry" => {
             let [register, lookup, forget, send] = warm(runtime, registry);
-            report("register", "ns", register)
-                && report("whereis", "ns", lookup)
-                && report("unregister", "ns", forget)
-                && report("send_by_name", "ns", send)
+            report("register", "ns/op", register)
+                && report("whereis", "ns/op", lookup)
+                && report("unregister", "ns/op", forget)
+                && report("send_by_name", "ns/msg", send)
         }
         _ => false,
     }
@@ -115,14 +115,18 @@ async fn monitors(me: Pid, mut inbox: Inbox) -> (f64, f64) {
     (setup, per_item(start, n))
 }
 
-/// A linked process fails; its parent meets the exit and starts the next.
+/// A linked process fails at its first job; its parent meets the exit and starts the next.
 async fn crash_respawn(me: Pid, mut inbox: Inbox) -> f64 {
     let n = scaled(100_000);
     std::panic::set_hook(Box::new(|_| {})); // nobody is told
     me.trap_exits();
     let start = Instant::now();
     for _ in 0..n {
-        me.spawn_link(|_, _| async move { panic!("crash") });
+        let child = me.spawn_link(|_, mut inbox| async move {
+            inbox.recv().await;
+            panic!("crash")
+        });
+        child.send(Message::Stop);
         assert!(matches!(inbox.recv().await, Some(Message::Exit)));
     }
     let value = per_item(start, n);

@@ -15,9 +15,9 @@ pub fn run<A: Address>(runtime: &Runtime, group: &str) -> bool {
     match group {
         "timers" => {
             let (start, cancel) = warm(runtime, |_: A, _| timers());
-            report("timer_start_1m", "ns", start) && report("timer_cancel_1m", "ns", cancel)
+            report("timer_start_1m", "ns/timer", start) && report("timer_cancel_1m", "ns/timer", cancel)
         }
-        "timer_pair" => report("timer_start_cancel_pair", "ns", warm(runtime, |_: A, _| timer_pair())),
+        "timer_pair" => report("timer_start_cancel_pair", "ns/timer", warm(runtime, |_: A, _| timer_pair())),
         "sleeps" => {
             let mut late = once(runtime, sleeps::<A>);
             report("sleep100k_late_p50", "us", quantile(&mut late, 0.5))
@@ -25,15 +25,15 @@ pub fn run<A: Address>(runtime: &Runtime, group: &str) -> bool {
                 && report("sleep100k_late_max", "us", quantile(&mut late, 1.0))
         }
         "idle_cpu" => report("idle_cpu_100k", "% CPU", once(runtime, |_: A, _| idle_cpu::<A>())),
-        "timer_wake" => percentiles("timer_wake_1ms", once(runtime, |_: A, _| timer_wake())),
-        "ext_wake_gap2ms" => percentiles(group, once(runtime, |me: A, inbox| external_wake(me, inbox, 2000, scaled(500).max(100)))),
-        "ext_wake_gap100us" => percentiles(group, once(runtime, |me: A, inbox| external_wake(me, inbox, 100, scaled(5000).max(1000)))),
+        "timer_wake" => percentiles("timer_wake_1ms", "us late", once(runtime, |_: A, _| timer_wake())),
+        "ext_wake_gap2ms" => percentiles(group, "us", once(runtime, |me: A, inbox| external_wake(me, inbox, 2000, scaled(500).max(100)))),
+        "ext_wake_gap100us" => percentiles(group, "us", once(runtime, |me: A, inbox| external_wake(me, inbox, 100, scaled(5000).max(1000)))),
         _ => false,
     }
 }
 
-fn percentiles(row: &str, mut late: Vec<f64>) -> bool {
-    report(&format!("{}_p50", row), "us", quantile(&mut late, 0.5)) && report(&format!("{}_p99", row), "us", quantile(&mut late, 0.99))
+fn percentiles(row: &str, unit: &str, mut late: Vec<f64>) -> bool {
+    report(&format!("{}_p50", row), unit, quantile(&mut late, 0.5)) && report(&format!("{}_p99", row), unit, quantile(&mut late, 0.99))
 }
 
 /// Gives the timer once it was polled: only then does it begin to count.
