@@ -138,7 +138,6 @@ Values link_kill() {
   });
 }
 
-// Each new monitor searches those before it, so the set-up grows with the square of their number.
 Values monitors() {
   return run_in_actor([](event_based_actor* self, Finish finish) {
     const int n = scaled(100'000);
