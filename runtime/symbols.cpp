@@ -145,6 +145,12 @@ void trim(std::vector<std::string>& frames) {
     return names_any(frame, {"weft_call_watched", "RuntimeCore::run(", "Worker::fiber_main", "weft_fiber_"});
   });
   frames.erase(base, frames.end());
+  // How weft calls a body: its template, and the standard library's between that and the user's function.
+  while (
+      !frames.empty() &&
+      names_any(frames.back(), {"detail::Body<", "weft/process.hpp:", "weft/runtime.hpp:", "/bits/invoke.h:", "/functional:", "/tuple:"})) {
+    frames.pop_back();
+  }
   const auto last_of_way = std::find_if(frames.rbegin(), frames.rend(), [](const std::string& frame) {
     return names_any(frame, {"detail::park(", "Worker::suspend(", "RuntimeCore::read_stack(", "RuntimeCore::end_in_terminate(",
                              "__cxa_throw", "__cxa_rethrow", "std::rethrow_exception("});

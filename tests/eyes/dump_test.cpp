@@ -92,7 +92,8 @@ TEST_P(Eyes, ADeadProcessHasNoStack) {
 
 TEST_P(Eyes, AProcessSeesItsOwnStack) {
   const std::vector<std::string> frames = rt.run([&] { return rt.backtrace(self()); });
-  EXPECT_THAT(frames, Contains(HasSubstr("AProcessSeesItsOwnStack")));
+  ASSERT_THAT(frames, Not(IsEmpty()));
+  EXPECT_THAT(frames.back(), HasSubstr("dump_test.cpp:"));  // how weft calls a body is not shown
 }
 
 TEST_P(Eyes, AProcessThatWasLookedAtStillWaitsForTheSame) {

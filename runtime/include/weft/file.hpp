@@ -23,13 +23,14 @@ namespace weft::inline v0 {
 /// The system refused. code() is an errno: ENOENT, EACCES, ENOSPC, EIO ...
 class FileError : public Error {
  public:
-  FileError(const std::string& text, int code) : Error(text), code_(code) {}
-  [[nodiscard]] int code() const noexcept { return code_; }
+  FileError(const std::string& text, int code) : Error(text), code_(code) {}  ///< What went wrong, and the errno.
+  [[nodiscard]] int code() const noexcept { return code_; }                   ///< ENOENT and the like.
 
  private:
   int code_;
 };
 
+/// How a file is opened.
 enum class FileMode : std::uint8_t {
   read,        ///< must exist
   write,       ///< reading and writing; made if it is not there, and kept as it is if it is
@@ -43,15 +44,18 @@ class File {
   /// New files get the permissions 0666 less the program's umask. BadArgument for a path that is empty or contains a zero byte.
   static File open(std::string_view path, FileMode mode = FileMode::read);
 
+  /// @{
+  /// The other is closed then.
   File(File&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
   File& operator=(File&& other) noexcept;
+  /// @}
   ~File() { close(); }
 
   /// Reads from `offset` on until `buffer` is full or the file ends, and returns how many bytes.
   [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> buffer) const;
   /// Writes all of `bytes` at `offset`. After an error an unknown part was written.
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
-  [[nodiscard]] std::uint64_t size_bytes() const;
+  [[nodiscard]] std::uint64_t size_bytes() const;  ///< Of the file, now.
   /// Returns once what was written is on the device (fsync).
   void sync();
 
@@ -73,6 +77,7 @@ class File {
 /// beside it, syncs it and renames it over. The permissions stay; a symbolic link is replaced, not followed. After an error the old file
 /// is as it was.
 void write_file(std::string_view path, std::span<const std::byte> bytes);
+/// As above, with a text.
 inline void write_file(std::string_view path, std::string_view text) { write_file(path, std::as_bytes(std::span(text))); }
 
 }  // namespace weft

@@ -107,8 +107,8 @@ class Address {
 /// A host's name has no address, or could not be looked up. code() is a EAI_ constant of <netdb.h>: EAI_NONAME, EAI_AGAIN ...
 class ResolveError : public Error {
  public:
-  ResolveError(const std::string& text, int code) : Error(text), code_(code) {}
-  [[nodiscard]] int code() const noexcept { return code_; }
+  ResolveError(const std::string& text, int code) : Error(text), code_(code) {}  ///< What went wrong, and the EAI_ constant.
+  [[nodiscard]] int code() const noexcept { return code_; }                      ///< EAI_NONAME and the like.
 
  private:
   int code_;
@@ -116,9 +116,9 @@ class ResolveError : public Error {
 
 /// The addresses of `host`, a name or a numeric address, in the order in which to try them, each with `port`; at least one.
 ///
-/// Effect:  asks the system (getaddrinfo: its files, its name servers) on a thread of the blocking pool; the process is suspended
-/// meanwhile. Limits:  how long it may take is the system's to say (resolv.conf), and a process that is killed meanwhile is unwound only
-/// after it. Errors:  NotInProcess; ResolveError, whose text names the host; BadArgument for an empty host and for a zero byte in it; as
+/// Effect: asks the system (getaddrinfo: its files, its name servers) on a thread of the blocking pool; the process is suspended
+/// meanwhile. Limits: how long it may take is the system's to say (resolv.conf), and a process that is killed meanwhile is unwound only
+/// after it. Errors: NotInProcess; ResolveError, whose text names the host; BadArgument for an empty host and for a zero byte in it; as
 /// blocking().
 std::vector<Address> resolve(std::string_view host, std::uint16_t port);
 
@@ -252,6 +252,7 @@ class UnixListener : public ListenSocket {
   using ListenSocket::ListenSocket;
 };
 
+/// Of UdpSocket::bind().
 struct UdpOptions {
   bool reuse_port = false;  ///< Several sockets share the port and the kernel spreads senders over them (SO_REUSEPORT).
 };
@@ -259,9 +260,10 @@ struct UdpOptions {
 /// Datagrams: each is sent and received whole, at most once, in any order. One process may receive while another sends, any may close().
 class UdpSocket {
  public:
+  /// A datagram that came.
   struct Received {
     std::size_t size_bytes;  ///< Of the datagram. Larger than the buffer: what did not fit is lost.
-    Address from;
+    Address from;            ///< Who sent it.
   };
 
   /// Port 0 lets the system choose. Any thread, does not wait. Errors: NetError EADDRINUSE, EACCES, EMFILE ...

@@ -53,6 +53,8 @@ class WeftConan(ConanFile):
         toolchain = CMakeToolchain(self)
         for part in ("TESTS", "TOOLS", "BENCH"):
             toolchain.cache_variables[f"WEFT_BUILD_{part}"] = False
+        # It comes with GCC, not from Conan, and a package depends on nothing that Conan does not know. Stacks show exported names.
+        toolchain.cache_variables["WEFT_LIBBACKTRACE"] = False
         toolchain.generate()
 
     def build(self):
