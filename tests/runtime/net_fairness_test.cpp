@@ -38,7 +38,7 @@ struct Ball {
 
 // Each probe is a process that makes a number of steps and ends; each step waits for the thing it is about.
 
-constexpr int kSteps = 50;
+constexpr int kSteps = 10;
 
 void step_by_timer() {
   for (int i = 0; i < kSteps; ++i) {
@@ -86,7 +86,7 @@ class Fairness : public RuntimeTest {
     run([this, load] {
       std::vector<Pid> saturating;
       for (unsigned i = 0; i < 4 * GetParam(); ++i) saturating.push_back(spawn(load));
-      for (int round = 0; round < 3; ++round) {
+      for (int round = 0; round < 2; ++round) {
         for (void (*probe)() : {&step_by_timer, &step_by_message, &step_by_socket}) spawn_monitor(probe);
         for (int i = 0; i < 3; ++i) EXPECT_EQ(await<Down>().reason, ExitReason::normal);
       }
@@ -108,7 +108,7 @@ TEST_P(Fairness, AllGoOnWhileMailboxesAreSaturated) {
         send(ball.from, Ball{self()});
       }
     });
-    for (int i = 0; i < 100; ++i) send(other, Ball{self()});
+    for (int i = 0; i < 20; ++i) send(other, Ball{self()});
     for (;;) send(receive<Ball>().from, Ball{self()});
   });
 }

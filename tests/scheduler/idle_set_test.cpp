@@ -242,7 +242,7 @@ class Workers {
 
 TEST(IdleProtocol, OneTaskAtATimeAlwaysFindsAWorker) {
   Workers workers(3);
-  std::vector<Task> tasks(10'000);
+  std::vector<Task> tasks(2'000);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     workers.inject(tasks[i]);
     workers.await_runs(i + 1);
