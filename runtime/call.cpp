@@ -16,7 +16,7 @@ PendingCall begin_call(const Destination& to) {
   ControlBlock& self = process_here("call");
   RuntimeCore& core = *current_core();
   Pid target;
-  std::string name;
+  std::unique_ptr<const std::string> name;
   switch (to.kind()) {
     case Destination::Kind::pid:
       target = to.pid();
@@ -28,7 +28,7 @@ PendingCall begin_call(const Destination& to) {
       const std::optional<Pid> found = core.whereis(to.name());
       if (!found) throw CallFailed("call to \"" + to.name() + "\": no process has that name", ExitReason::noproc);
       target = *found;
-      name = to.name();
+      name = std::make_unique<const std::string>(to.name());
       break;
     }
   }
@@ -46,7 +46,7 @@ void send_call(const PendingCall& call, Envelope* request) {
   if (call.alias) {
     current_core()->post_to_alias(call.alias, request);
   } else {
-    current_core()->post(call.target, request, call.destination);
+    current_core()->post(call.target, request, call.name != nullptr ? std::string_view(*call.name) : std::string_view());
   }
 }
 
@@ -91,7 +91,7 @@ EnvelopePtr wait_for_reply(const PendingCall& call, Duration timeout) {
 }
 
 std::string call_destination(const PendingCall& call) {
-  return call.destination.empty() ? call.target.to_string() : "\"" + call.destination + "\" (" + call.target.to_string() + ")";
+  return call.name == nullptr ? call.target.to_string() : "\"" + *call.name + "\" (" + call.target.to_string() + ")";
 }
 
 void abandon_call(const PendingCall& call) noexcept {

@@ -68,6 +68,7 @@ class RefTable {
   /// The youngest entry, null when there is none; and its removal, when all are to go.
   [[nodiscard]] RefEntry* youngest() noexcept { return lists_ == nullptr || lists_->entries.empty() ? nullptr : &lists_->entries.back(); }
   void drop_youngest() noexcept { lists_->entries.pop_back(); }
+  [[nodiscard]] bool empty() const noexcept { return lists_ == nullptr || (lists_->entries.empty() && lists_->replied.empty()); }
   void clear() noexcept;
   template <class Visit>
   void for_each(Visit visit) const {
@@ -141,7 +142,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::atomic<const scheduler::Stack*> held_stack{nullptr};  // for observers
   Pid pid;                                                   // the tenant's, also after its death
   Pid parent;
-  ExitReason reason;  // fixed once life is past alive
+  ExitReason reason;  // fixed once life is past alive; normal before, and in a free slot
   const BodyType* body_type = nullptr;
 
   // --- relations ---
@@ -160,7 +161,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   bool orphan = false;           // died with a blocking section under way
   bool told = false;             // die_told() ran
   bool hibernated = false;       // suspended without a stack: only a message wakes the next body
-  bool replies_pending = false;  // some RefEntry is `replied`; guarded by lock
+  bool replies_pending = false;  // some RefEntry is `replied`; with a shared queue guarded by lock
   Envelope kick;
   static constexpr std::size_t kBodyBytes = 48;
   alignas(16) std::byte body_space[kBodyBytes];  // the body, or a pointer to it on the heap if it is larger
@@ -181,6 +182,10 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
     return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space);
   }
   [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
+  /// Under the lock: whether its end concerns anybody but itself.
+  [[nodiscard]] bool has_ties() const noexcept {
+    return extras != nullptr || !links.empty() || !monitored_by.empty() || !timers.empty() || !refs.empty();
+  }
   /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
   [[nodiscard]] bool shares_queue() const noexcept {
     return bounded() && overflow.load(std::memory_order_relaxed) == Overflow::shed_oldest;

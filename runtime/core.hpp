@@ -160,9 +160,13 @@ class RuntimeCore final : public scheduler::Host {
 
   // --- processes: spawn.cpp, exit.cpp
   Pid spawn(SpawnRequest& request);
+  /// As spawn(), by a process that runs on a worker of this runtime, with nothing but a body asked for.
+  Pid spawn_plain(ControlBlock& parent, WorkerLocal& local, const BodyType& type, void* body);
   Pid whereis_or_spawn(std::string_view name, SpawnRequest& request);
   /// Fixes the reason of a process that ends by itself, if no signal did before (LIF-4).
   void fix_reason(ControlBlock& self, const ExitReason& reason) noexcept;
+  /// The whole end of a process whose body returned, if nobody has to be told of it. False: nothing was done.
+  bool end_plainly(ControlBlock& self) noexcept;
   /// The exit sequence of LIF-5 for a process whose stack is unwound; the slot is free after.
   void finish(ControlBlock& self) noexcept;
   /// Its steps 3 to 10: nothing of the process can be seen after. The slot is not given back yet.
@@ -291,7 +295,8 @@ class RuntimeCore final : public scheduler::Host {
   [[nodiscard]] bool wants(LogLevel level) const noexcept { return level <= options.log_level && options.log != nullptr; }
   void log(LogLevel level, std::string_view line) noexcept;
   void log_end(ControlBlock& self) noexcept;
-  /// Called only if `notes_spawns_`.
+  [[nodiscard]] bool notes_spawns() const noexcept { return notes_spawns_; }
+  /// Called only if notes_spawns().
   void note_spawn(Pid pid, const std::string& label) noexcept;
   [[nodiscard]] bool wants_census() const noexcept { return wants(LogLevel::info) || options.census != nullptr; }
   /// A label or a membership came or went: a census will tell (INF-6). Takes the lock of a timer wheel.
@@ -363,7 +368,8 @@ class RuntimeCore final : public scheduler::Host {
   static void keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Backtrace> origin) noexcept;
   bool receive_special(ControlBlock& block, Envelope& envelope) noexcept;
   void report_dropped(ControlBlock& self, Envelope& envelope) noexcept;
-  ControlBlock* rent_slot() noexcept;
+  /// A free slot, out of the stock of a worker or of all other threads. Throws LimitExceeded.
+  ControlBlock& rent_slot(WorkerLocal* local);
   TimerRecord* rent_timer() noexcept;
   void give_timer_back(TimerRecord& record) noexcept;
   void timer_ended() noexcept;  // it neither fires nor can be cancelled any more
@@ -441,12 +447,14 @@ void place_body(ControlBlock& block, const BodyType& type, void* body);
 /// Destroys the body, with what it captured, if it is still there.
 void drop_body(ControlBlock& block) noexcept;
 
+/// Whether a runtime call of `self` is one like most: nothing to meet, nothing that forbids it, and the slice goes on after it.
+[[nodiscard]] inline bool may_call(const ControlBlock& self) noexcept {
+  return self.life.load(std::memory_order_relaxed) == Life::alive && self.no_suspend == 0 && self.budget != 1;
+}
 inline ControlBlock& process_here(const char* call) {
   ControlBlock* const self = current_process();
-  if (self == nullptr || self->life.load(std::memory_order_relaxed) != Life::alive || self->no_suspend != 0 || self->budget == 1)
-      [[unlikely]] {
+  if (self == nullptr || !may_call(*self)) [[unlikely]]
     return process_here_slowly(call);
-  }
   --self->budget;
   return *self;
 }

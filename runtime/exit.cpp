@@ -80,6 +80,30 @@ void RuntimeCore::keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Bac
   if (self.extras) self.extras->origin.swap(origin);
 }
 
+// Most ends: a body returned that owns nothing, of a process that nothing is tied to. Then of the steps of LIF-5 all but the sixth have
+// nothing to do, and one look under the lock tells.
+inline bool RuntimeCore::end_plainly(ControlBlock& self) noexcept {
+  if (self.body_type->destroy != nullptr || !ControlBlock::is_small(*self.body_type) || wants(LogLevel::error)) return false;
+  {
+    const std::lock_guard<base::SpinLock> hold(self.lock);
+    if (self.life.load(std::memory_order_relaxed) != Life::alive || self.has_ties()) return false;
+    self.generation.store(self.pid.generation() + 1, std::memory_order_release);
+    self.life.store(Life::dead, std::memory_order_release);
+  }
+  self.body_type = nullptr;
+  self.told = true;
+  process_quota_.give_back();
+  Envelope* const unread = self.inbox.close();
+  if (self.saved.front() != nullptr) discard(self.saved.release());
+  if (unread != nullptr) discard(unread);
+  // Only now: a destructor of a message may have been on another worker for a while.
+  WorkerLocal& local = local_of(*scheduler::Worker::here());
+  add(local.counters.finished);
+  local.slots.give(&self);
+  one_less();
+  return true;
+}
+
 void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
   auto& self = static_cast<ControlBlock&>(fiber);
   self.stack->owner.store(self.pid.id(), std::memory_order_relaxed);
@@ -99,6 +123,7 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
         run_watched(self);
       } else {
         self.body_type->run(self.body());
+        if (end_plainly(self)) return;
       }
       // A body that swallowed the unwinding and returned ends with the reason fixed before (CPP-1).
       fix_reason(self, ExitReason::normal);
@@ -259,7 +284,7 @@ void hibernate_with(const BodyType& type, void* body) {
   }
   const BodyType* const kept = &type;
   throw HibernateUnwind{kept, std::shared_ptr<void>(space, [kept](void* next) {
-                          kept->destroy(next);
+                          if (kept->destroy != nullptr) kept->destroy(next);
                           ::operator delete(next, std::align_val_t(kept->align));
                         })};
 }

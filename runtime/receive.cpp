@@ -218,7 +218,8 @@ void RuntimeCore::withdraw_replied(ControlBlock& self) noexcept {
   for (;;) {
     std::uint64_t number = 0;
     {
-      const std::lock_guard<base::SpinLock> hold(self.lock);
+      std::unique_lock<base::SpinLock> hold(self.lock, std::defer_lock);
+      if (self.shares_queue()) hold.lock();  // As in withdraw().
       number = self.refs.take_replied();
       if (number == 0) {
         self.replies_pending = false;

@@ -310,7 +310,8 @@ SendResult post(RuntimeCore* core, std::string_view name, Envelope* envelope) {
   return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post_by_name(name, mine); });
 }
 SendResult post(RuntimeCore* core, const Alias& alias, Envelope* envelope) {
-  return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post_to_alias(alias, mine); });
+  envelope->alias = RefAccess::number(alias);
+  return post(core, RefAccess::owner(alias), envelope);
 }
 
 SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {

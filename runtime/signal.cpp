@@ -268,7 +268,7 @@ MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view nam
   MonitorRef ref;
   bool down = true;
   try {
-    record->down.name = name;
+    if (!name.empty()) record->down.name = name;
     record->down.pid = to;
     record->down.tag = options.tag;
     const registry::LockPair hold(self.lock, block != nullptr ? block->lock : self.lock);
@@ -304,7 +304,9 @@ MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view nam
 bool RuntimeCore::withdraw(ControlBlock& self, std::uint64_t number) noexcept {
   ControlBlock* block = &self;
   {
-    const Hold hold(self.lock);
+    // Nobody but us changes the table, except senders that sort a shared queue.
+    std::unique_lock<base::SpinLock> hold(self.lock, std::defer_lock);
+    if (self.shares_queue()) hold.lock();
     RefEntry* entry = self.refs.find(number);
     if (entry == nullptr) return false;
     if (entry->record != nullptr && entry->record->down.pid) {

@@ -18,6 +18,74 @@ scheduler::Urgency urgency_of(Priority priority) noexcept {
                                      : scheduler::Urgency::normal;
 }
 
+/// The pid of the next tenant of `child`, for a spawner whose last child was `last_child`. The order of pids as one spawner sees it
+/// (PID-3): the generation may skip, it never repeats.
+[[gnu::always_inline]] inline Pid next_pid(const ControlBlock& child, std::uint64_t& last_child) noexcept {
+  std::uint64_t generation = child.generation.load(std::memory_order_relaxed);
+  if (last_child != 0) {
+    const Pid before = Pid::from_id(last_child);
+    const std::uint64_t wanted = before.generation() + (before.index() >= child.slot_index ? 1 : 0);
+    if (wanted > generation && wanted < kOrderedGenerations) generation = wanted;
+  }
+  const Pid pid = Pid::from_parts(child.slot_index, generation);
+  last_child = pid.id();
+  return pid;
+}
+
+/// What a spawner chooses, defaults applied.
+struct Choice {
+  std::size_t stack_bytes;
+  MailboxLimit limit;
+  scheduler::Urgency urgency = scheduler::Urgency::normal;
+  bool mailbox = true;
+  bool trap_exit = false;
+};
+
+/// Everything of a new tenant that is nobody else's business before it can be addressed.
+[[gnu::always_inline]] inline void set_up(ControlBlock& child, Pid pid, const Choice& choice) noexcept {
+  child.stack = nullptr;
+  child.exceptions = {};
+  child.wanted_stack_bytes = static_cast<std::uint32_t>(choice.stack_bytes);
+  child.urgency.store(choice.urgency, std::memory_order_relaxed);
+  child.budget = kSlice;
+  child.no_suspend = 0;
+  child.doomed_slices = 0;
+  child.unwound = false;
+  child.orphan = false;
+  child.told = false;
+  child.hibernated = false;
+  child.started.store(false, std::memory_order_relaxed);
+  child.last_child = 0;
+  child.reductions.store(0, std::memory_order_relaxed);
+  child.held_stack.store(nullptr, std::memory_order_relaxed);
+  child.saved.reset();
+  child.room_used.store(pid.generation() << 32, std::memory_order_relaxed);
+  child.shed.store(0, std::memory_order_relaxed);
+  const bool bounded = choice.limit.capacity < ControlBlock::kUnbounded;
+  child.capacity.store(bounded ? static_cast<std::uint32_t>(choice.limit.capacity) : ControlBlock::kUnbounded, std::memory_order_relaxed);
+  child.overflow.store(choice.limit.overflow, std::memory_order_relaxed);
+  child.has_mailbox.store(choice.mailbox, std::memory_order_relaxed);
+  child.plain_mailbox.store(choice.mailbox && !bounded, std::memory_order_relaxed);
+  child.trap_exit.store(choice.trap_exit && choice.mailbox, std::memory_order_relaxed);
+  child.room_wanted.store(false, std::memory_order_relaxed);
+  child.waiting.store(Waiting::nothing, std::memory_order_relaxed);
+}
+
+/// Under child.lock.
+[[gnu::always_inline]] inline void set_identity(ControlBlock& child, Pid pid, Pid parent) noexcept {
+  child.pid = pid;
+  child.parent = parent;
+  child.kick_pending = false;
+  child.pinned = nullptr;
+  child.replies_pending = false;
+}
+
+/// Under child.lock. The last step but opening the inbox.
+[[gnu::always_inline]] inline void set_alive(ControlBlock& child, Pid pid) noexcept {
+  child.generation.store(pid.generation(), std::memory_order_release);
+  child.life.store(Life::alive, std::memory_order_release);
+}
+
 }  // namespace
 
 void check_process_name(std::string_view what, std::string_view name) {
@@ -32,39 +100,62 @@ void drop_body(ControlBlock& block) noexcept {
   if (block.body_type == nullptr) return;
   void* const body = block.body();
   const BodyType& type = *std::exchange(block.body_type, nullptr);
-  type.destroy(body);
+  if (type.destroy != nullptr) type.destroy(body);
   if (!ControlBlock::is_small(type)) ::operator delete(body, std::align_val_t(type.align));
 }
+
+namespace {
+
+[[gnu::noinline]] void place_on_heap(ControlBlock& block, const BodyType& type, void* body) {
+  void* const space = ::operator new(type.bytes, std::align_val_t(type.align));
+  try {
+    type.move(space, body);
+  } catch (...) {
+    ::operator delete(space, std::align_val_t(type.align));
+    throw;
+  }
+  ::new (static_cast<void*>(block.body_space)) void*(space);
+}
+
+}  // namespace
 
 void place_body(ControlBlock& block, const BodyType& type, void* body) {
   if (ControlBlock::is_small(type)) {
     type.move(block.body_space, body);
   } else {
-    void* const space = ::operator new(type.bytes, std::align_val_t(type.align));
-    try {
-      type.move(space, body);
-    } catch (...) {
-      ::operator delete(space, std::align_val_t(type.align));
-      throw;
-    }
-    ::new (static_cast<void*>(block.body_space)) void*(space);
+    place_on_heap(block, type, body);
   }
   block.body_type = &type;
 }
 
-ControlBlock* RuntimeCore::rent_slot() noexcept {
-  if (!process_quota_.take()) return nullptr;
+namespace {
+
+[[noreturn]] void refuse_while_stopping() { throw LimitExceeded("the runtime is stopping: no process can be spawned"); }
+
+[[noreturn]] void refuse_slot(std::size_t limit) {
+  throw LimitExceeded("no more than " + std::to_string(limit) + " processes, or no memory for another");
+}
+
+}  // namespace
+
+[[gnu::always_inline]] inline ControlBlock& RuntimeCore::rent_slot(WorkerLocal* local) {
+  if (!process_quota_.take()) [[unlikely]]
+    refuse_slot(options.max_processes);
   for (;;) {
     ControlBlock* block = nullptr;
-    if (WorkerLocal* local = worker_local()) {
+    if (local != nullptr) [[likely]] {
       block = local->slots.take();
     } else {
       const std::lock_guard<base::SpinLock> hold(outside_lock_);
       block = outside_slots_.take();
     }
+    if (block == nullptr) [[unlikely]] {
+      process_quota_.give_back();
+      refuse_slot(options.max_processes);
+    }
     // A slot whose tenants are used up is never let again: it is left out here, for good (PID-2).
-    if (block == nullptr) process_quota_.give_back();
-    if (block == nullptr || block->generation.load(std::memory_order_relaxed) < kLastGeneration) return block;
+    if (block->generation.load(std::memory_order_relaxed) < kLastGeneration) [[likely]]
+      return *block;
   }
 }
 
@@ -78,6 +169,32 @@ void RuntimeCore::give_back(ControlBlock& self) noexcept {
   }
 }
 
+[[gnu::noinline]] Pid RuntimeCore::spawn_plain(ControlBlock& parent, WorkerLocal& local, const BodyType& type, void* body) {
+  if (refusing_spawns_.load(std::memory_order_relaxed)) [[unlikely]]
+    refuse_while_stopping();
+  ControlBlock& child = rent_slot(&local);
+  const Pid pid = next_pid(child, parent.last_child);
+  set_up(child, pid, Choice{.stack_bytes = options.stack_bytes, .limit = options.mailbox});
+  try {
+    place_body(child, type, body);
+  } catch (...) {
+    process_quota_.give_back();
+    give_back(child);
+    throw;
+  }
+  {
+    const std::lock_guard<base::SpinLock> hold(child.lock);
+    set_identity(child, pid, parent.pid);
+    set_alive(child, pid);
+  }
+  child.inbox.open();
+  // Only now: the body's move may have been on another worker for a while.
+  scheduler::Worker& worker = *scheduler::Worker::here();
+  add(local_of(worker).counters.spawned);
+  worker.ready(child);
+  return pid;
+}
+
 Pid RuntimeCore::spawn(SpawnRequest& request) {
   ControlBlock* parent = current_process();
   if (parent != nullptr && current_core() != this) parent = nullptr;
@@ -87,7 +204,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   if (parent == nullptr && (linked || request.monitor != nullptr)) {
     throw NotInProcess("a linked or monitored spawn outside a process of this runtime");
   }
-  if (refusing_spawns_.load(std::memory_order_relaxed)) throw LimitExceeded("the runtime is stopping: no process can be spawned");
+  if (refusing_spawns_.load(std::memory_order_relaxed)) refuse_while_stopping();
   if (!wanted.name.empty()) check_process_name("name", wanted.name);
   for (const std::string& group : wanted.groups) check_process_name("group", group);
   if (wanted.stack_bytes > scheduler::StackPool::kMaxStackBytes) {
@@ -96,11 +213,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
   if (wanted.limit.capacity == 0) throw BadArgument("a mailbox of capacity 0");
 
-  ControlBlock* const block = rent_slot();
-  if (block == nullptr) {
-    throw LimitExceeded("no more than " + std::to_string(options.max_processes) + " processes, or no memory for another");
-  }
-  ControlBlock& child = *block;
+  ControlBlock& child = rent_slot(worker_local());
   try {
     if (!wanted.label.empty() || request.joinable || !wanted.name.empty() || !wanted.groups.empty()) {
       child.extras = std::make_unique<Extras>();
@@ -119,63 +232,23 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     throw;
   }
 
-  // The order of pids as one spawner sees it (PID-3): the generation may skip, it never repeats.
-  std::uint64_t generation = child.generation.load(std::memory_order_relaxed);
-  const auto order_after = [&](std::uint64_t last) {
-    if (last == 0) return;
-    const Pid before = Pid::from_id(last);
-    const std::uint64_t wanted_generation = before.generation() + (before.index() >= child.slot_index ? 1 : 0);
-    if (wanted_generation > generation && wanted_generation < kOrderedGenerations) generation = wanted_generation;
-  };
   Pid pid;
   if (parent != nullptr) {
-    order_after(parent->last_child);
-    pid = Pid::from_parts(child.slot_index, generation);
-    parent->last_child = pid.id();
+    pid = next_pid(child, parent->last_child);
   } else {
     const std::lock_guard<base::SpinLock> hold(outside_lock_);
-    order_after(outside_last_child_);
-    pid = Pid::from_parts(child.slot_index, generation);
-    outside_last_child_ = pid.id();
+    pid = next_pid(child, outside_last_child_);
   }
-
   if (request.join != nullptr) request.join->pid = pid;
-  const MailboxLimit& limit = wanted.limit.capacity != static_cast<std::size_t>(-1) ? wanted.limit : options.mailbox;
-  child.stack = nullptr;
-  child.exceptions = {};
-  const std::size_t stack_bytes = wanted.stack_bytes != 0 ? wanted.stack_bytes : options.stack_bytes;
-  child.wanted_stack_bytes = static_cast<std::uint32_t>(stack_bytes);
-  child.urgency.store(urgency_of(wanted.priority), std::memory_order_relaxed);
-  child.budget = kSlice;
-  child.no_suspend = 0;
-  child.doomed_slices = 0;
-  child.unwound = false;
-  child.orphan = false;
-  child.told = false;
-  child.hibernated = false;
-  child.started.store(false, std::memory_order_relaxed);
-  child.last_child = 0;
-  child.reductions.store(0, std::memory_order_relaxed);
-  child.held_stack.store(nullptr, std::memory_order_relaxed);
-  child.saved.reset();
-  child.room_used.store(generation << 32, std::memory_order_relaxed);
-  child.shed.store(0, std::memory_order_relaxed);
-  child.capacity.store(limit.capacity >= ControlBlock::kUnbounded ? ControlBlock::kUnbounded : static_cast<std::uint32_t>(limit.capacity),
-                       std::memory_order_relaxed);
-  child.overflow.store(limit.overflow, std::memory_order_relaxed);
-  child.has_mailbox.store(wanted.mailbox, std::memory_order_relaxed);
-  child.plain_mailbox.store(wanted.mailbox && !child.bounded(), std::memory_order_relaxed);
-  child.trap_exit.store(wanted.trap_exit && wanted.mailbox, std::memory_order_relaxed);
-  child.room_wanted.store(false, std::memory_order_relaxed);
-  child.waiting.store(Waiting::nothing, std::memory_order_relaxed);
+  set_up(child, pid,
+         Choice{.stack_bytes = wanted.stack_bytes != 0 ? wanted.stack_bytes : options.stack_bytes,
+                .limit = wanted.limit.capacity != static_cast<std::size_t>(-1) ? wanted.limit : options.mailbox,
+                .urgency = urgency_of(wanted.priority),
+                .mailbox = wanted.mailbox,
+                .trap_exit = wanted.trap_exit});
   {
     const std::lock_guard<base::SpinLock> hold(child.lock);
-    child.pid = pid;
-    child.parent = parent != nullptr ? parent->pid : Pid{};
-    child.reason = ExitReason::normal;
-    child.kick_pending = false;
-    child.pinned = nullptr;
-    child.replies_pending = false;
+    set_identity(child, pid, parent != nullptr ? parent->pid : Pid{});
   }
   try {
     // Before anybody can address it, so that nothing can come in between (LIF-9).
@@ -189,8 +262,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
   {
     const std::lock_guard<base::SpinLock> hold(child.lock);
-    child.generation.store(generation, std::memory_order_release);
-    child.life.store(Life::alive, std::memory_order_release);
+    set_alive(child, pid);
   }
   child.inbox.open();  // From here on it can be addressed (LIF-1).
   count(&Counters::spawned);
@@ -250,6 +322,28 @@ Pid spawn_process(RuntimeCore* core, SpawnRequest& request) {
     throw ProcessExiting("spawn() in an orphaned blocking section of process " + section->pid.to_string());
   }
   return core->spawn(request);
+}
+
+namespace {
+
+[[gnu::noinline]] Pid spawn_plain_specially(const BodyType& type, void* body) {
+  SpawnRequest request{.type = &type, .body = body};
+  return spawn_process(nullptr, request);
+}
+
+}  // namespace
+
+Pid spawn_plain_process(const BodyType& type, void* body) {
+  // Outside a process, in one that ends or whose slice does, and where somebody wants to know of it: as any other.
+  scheduler::Worker* const worker = scheduler::Worker::here();
+  if (worker == nullptr) [[unlikely]]
+    return spawn_plain_specially(type, body);
+  auto* const self = static_cast<ControlBlock*>(worker->current());
+  WorkerLocal& local = local_of(*worker);
+  if (self == nullptr || !may_call(*self) || local.core.notes_spawns()) [[unlikely]]
+    return spawn_plain_specially(type, body);
+  --self->budget;
+  return local.core.spawn_plain(*self, local, type, body);
 }
 
 Pid whereis_or_spawn_process(RuntimeCore* core, std::string_view name, SpawnRequest& request) {

@@ -56,11 +56,13 @@ class RunQueue {
 
   /// Owner. Appends `item`; never fails.
   void push(T* item) noexcept {
-    if (overflow_first_ == nullptr && reserve(1) != 0) [[likely]] {
-      append(&item, 1);
-    } else {
-      push_overflow(item);
-    }
+    Ring* const ring = ring_.load(std::memory_order_relaxed);
+    const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+    if (overflow_first_ != nullptr || tail - head_seen_ > ring->mask) [[unlikely]]
+      return push_slowly(item);
+    ring->slot(tail).store(item, std::memory_order_relaxed);
+    // release: as in append().
+    tail_.store(tail + 1, std::memory_order_release);
   }
 
   /// Owner. Takes the oldest item; null when there is none, in the ring or behind it.
@@ -213,6 +215,14 @@ class RunQueue {
       if (head_.compare_exchange_weak(head, head + 1, std::memory_order_release, std::memory_order_relaxed)) return item;
     }
     return nullptr;
+  }
+
+  [[gnu::noinline]] void push_slowly(T* item) noexcept {
+    if (overflow_first_ == nullptr && reserve(1) != 0) {
+      append(&item, 1);
+    } else {
+      push_overflow(item);
+    }
   }
 
   void push_overflow(T* item) noexcept {

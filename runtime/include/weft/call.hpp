@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -70,8 +71,8 @@ struct Reply {
 struct PendingCall {
   MonitorRef ref;
   Pid target;
-  Alias alias{};  // where the call went to one
-  std::string destination{};
+  Alias alias{};                              // where the call went to one
+  std::unique_ptr<const std::string> name{};  // where it went to one; apart, so that a call is moved in a few instructions
 };
 /// Monitors the destination, with an alias for the reply. Throws CallFailed for an unknown name and for the caller itself.
 PendingCall begin_call(const Destination& to);
@@ -167,7 +168,7 @@ Pending<R> request(Destination to, Request request) {
 template <class R, Sendable Request>
 R call(Destination to, Request request, Duration timeout = std::chrono::seconds(5)) {
   detail::check_timeout("call", timeout);
-  Pending<R> pending = weft::request<R>(to, std::move(request));
+  Pending<R> pending = weft::request<R>(std::move(to), std::move(request));
   return pending.wait(timeout);
 }
 

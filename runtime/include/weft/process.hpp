@@ -71,7 +71,7 @@ struct BodyType {
   std::size_t align;
   void (*move)(void* to, void* from);
   void (*run)(void* body);
-  void (*destroy)(void* body) noexcept;
+  void (*destroy)(void* body) noexcept;  // null: nothing to do
 };
 
 template <class F, class... Args>
@@ -84,12 +84,21 @@ struct Body {
 };
 
 template <class B>
+constexpr auto destroy_of() noexcept -> void (*)(void*) noexcept {
+  if constexpr (std::is_trivially_destructible_v<B>) {
+    return nullptr;
+  } else {
+    return [](void* body) noexcept { static_cast<B*>(body)->~B(); };
+  }
+}
+
+template <class B>
 inline constexpr BodyType body_type{
     .bytes = sizeof(B),
     .align = alignof(B),
     .move = [](void* to, void* from) { ::new (to) B(std::move(*static_cast<B*>(from))); },
     .run = [](void* body) { static_cast<B*>(body)->run(); },
-    .destroy = [](void* body) noexcept { static_cast<B*>(body)->~B(); },
+    .destroy = destroy_of<B>(),
 };
 
 struct SpawnRequest {
@@ -103,6 +112,8 @@ struct SpawnRequest {
   std::shared_ptr<JoinState> join{};
 };
 
+/// In the calling process's runtime, with nothing but a body asked for.
+Pid spawn_plain_process(const BodyType& type, void* body);
 /// Null `core`: the calling process's runtime.
 Pid spawn_process(RuntimeCore* core, SpawnRequest& request);
 Pid whereis_or_spawn_process(RuntimeCore* core, std::string_view name, SpawnRequest& request);
@@ -123,6 +134,7 @@ Body<F, Args...> make_body(F f, Args... args) {
 template <class F, class... Args>
 Pid spawn_with(RuntimeCore* core, const SpawnOptions* options, bool link, F f, Args... args) {
   auto body = make_body(std::move(f), std::move(args)...);
+  if (core == nullptr && options == nullptr && !link) return spawn_plain_process(body_type<decltype(body)>, &body);
   SpawnRequest request{.type = &body_type<decltype(body)>, .body = &body, .options = options, .link = link};
   return spawn_process(core, request);
 }
