@@ -189,10 +189,11 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
   {
     const std::lock_guard<base::SpinLock> hold(child.lock);
+    // The inbox first: who finds the pid (list() does, under the lock) sends it signals, and a closed inbox would lose them.
+    child.inbox.open();
     child.generation.store(generation, std::memory_order_release);
-    child.life.store(Life::alive, std::memory_order_release);
+    child.life.store(Life::alive, std::memory_order_release);  // From here on it can be addressed (LIF-1).
   }
-  child.inbox.open();  // From here on it can be addressed (LIF-1).
   count(&Counters::spawned);
 
   // What can still fail undoes the process, which has not run. The body is moved in last: one that lost a race for its name is intact.
