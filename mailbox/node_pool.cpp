@@ -33,7 +33,9 @@ struct FreeNode {
 struct Magazine {
   FreeNode* hot = nullptr;
   FreeNode* cold = nullptr;
-  std::uint32_t hot_count = 0;
+  // Until its first use as if full, though there is nothing: so a thread that only frees takes the slow path once as well, where it is
+  // registered to be cleaned up after.
+  std::uint32_t hot_count = kBatch;
 };
 
 struct Magazines {
@@ -169,8 +171,10 @@ void clean_up_at_thread_end() {
 
 [[gnu::noinline]] void spill(Magazine& magazine, std::size_t size_class) noexcept {
   clean_up_at_thread_end();
-  if (magazine.cold != nullptr) depots[size_class].give(magazine.cold);
-  magazine.cold = std::exchange(magazine.hot, nullptr);
+  if (magazine.hot != nullptr) {
+    if (magazine.cold != nullptr) depots[size_class].give(magazine.cold);
+    magazine.cold = std::exchange(magazine.hot, nullptr);
+  }
   magazine.hot_count = 0;
 }
 

@@ -2,7 +2,9 @@
 
 #include <tbb/concurrent_hash_map.h>
 
+#include <memory>
 #include <unordered_map>
+#include <utility>
 
 namespace weft::inline v0::registry {
 namespace {
@@ -14,12 +16,17 @@ struct TextHash {
   static bool equal(std::string_view a, std::string_view b) noexcept { return a == b; }
 };
 
+/// Not TBB's own allocator: its memory goes from thread to thread unseen by sanitizers, which then report races between a name that is
+/// gone and the next one in its place, and miss what is used after it was freed.
+template <class Value>
+using TextTable = tbb::concurrent_hash_map<std::string, Value, TextHash, std::allocator<std::pair<const std::string, Value>>>;
+
 }  // namespace
 
 // --- names -----------------------------------------------------------------------------------------------------------------------
 
 struct Names::Map {
-  using Table = tbb::concurrent_hash_map<std::string, Pid, TextHash>;
+  using Table = TextTable<Pid>;
   Table table;
 };
 
@@ -53,7 +60,7 @@ struct Groups::Map {
     std::vector<Pid> order;
     std::unordered_map<Pid, std::size_t> place;
   };
-  using Table = tbb::concurrent_hash_map<std::string, Group, TextHash>;
+  using Table = TextTable<Group>;
   Table table;
 };
 

@@ -18,7 +18,8 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   if (block == nullptr) return std::nullopt;
   ProcessInfo made;
   made.mailbox_depth = depth(*block);
-  const Hold hold(block->lock);
+  const scheduler::Stack* parked_on = nullptr;
+  std::unique_lock<base::SpinLock> hold(block->lock);
   if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return std::nullopt;
   made.pid = pid;
   made.parent = block->parent;
@@ -53,8 +54,11 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   }
   if (const scheduler::Stack* stack = block->held_stack.load(std::memory_order_acquire)) {
     made.stack_bytes = stack->bytes;
-    if (made.status == ProcessStatus::waiting && block->inbox.is_parked()) made.stack_high_water = scheduler::high_water(*stack);
+    if (made.status == ProcessStatus::waiting && block->inbox.is_parked()) parked_on = stack;
   }
+  hold.unlock();
+  // A system call for each page: not under a lock. The process may run meanwhile, or end; a stack's header and its memory stay.
+  if (parked_on != nullptr) made.stack_high_water = scheduler::high_water(*parked_on);
   return made;
 }
 

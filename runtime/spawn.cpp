@@ -80,8 +80,10 @@ struct Choice {
   child.replies_pending = false;
 }
 
-/// Under child.lock. The last step but opening the inbox.
+/// Under child.lock. From here on the process can be addressed (LIF-1). The inbox first: who finds the pid (list() does, under the lock)
+/// sends it signals, and a closed inbox would lose them.
 [[gnu::always_inline]] inline void set_alive(ControlBlock& child, Pid pid) noexcept {
+  child.inbox.open();
   child.generation.store(pid.generation(), std::memory_order_release);
   child.life.store(Life::alive, std::memory_order_release);
 }
@@ -187,7 +189,6 @@ void RuntimeCore::give_back(ControlBlock& self) noexcept {
     set_identity(child, pid, parent.pid);
     set_alive(child, pid);
   }
-  child.inbox.open();
   // Only now: the body's move may have been on another worker for a while.
   scheduler::Worker& worker = *scheduler::Worker::here();
   add(local_of(worker).counters.spawned);
@@ -264,7 +265,6 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     const std::lock_guard<base::SpinLock> hold(child.lock);
     set_alive(child, pid);
   }
-  child.inbox.open();  // From here on it can be addressed (LIF-1).
   count(&Counters::spawned);
 
   // What can still fail undoes the process, which has not run. The body is moved in last: one that lost a race for its name is intact.

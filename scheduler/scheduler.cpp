@@ -156,15 +156,20 @@ std::size_t Scheduler::poll_descriptors(std::int64_t timeout_ns) noexcept {
 std::size_t Scheduler::poll_from_outside(std::int64_t timeout_ns) noexcept {
   int nobody = kNoLeader;
   if (!poll_leader_.compare_exchange_strong(nobody, kHostLeads, std::memory_order_seq_cst)) return 0;
+  // Opened also when nothing was armed yet: a poller that is not open does not wait, and knows nothing of what is armed meanwhile.
+  if (options_.host_polls && timeout_ns != 0) (void)poller_.descriptor();
   const std::size_t n = poll_descriptors(options_.host_polls ? timeout_ns : 0);
-  poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
-  if (!options_.host_polls) {
-    // A worker that went to sleep meanwhile could not take the lead. Let one go to sleep again.
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // Between giving up the lead and the look at the sleepers.
-    const int sleeper = idle_.claim_sleeper();
-    if (sleeper >= 0) wake(static_cast<unsigned>(sleeper));
-  }
+  give_up_lead();
   return n;
+}
+
+void Scheduler::give_up_lead() noexcept {
+  poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
+  if (options_.host_polls) return;
+  // A worker that went to sleep meanwhile could not take the lead. Let one go to sleep again.
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // Between giving up the lead and the look at the sleepers.
+  const int sleeper = idle_.claim_sleeper();
+  if (sleeper >= 0) wake(static_cast<unsigned>(sleeper));
 }
 
 bool Scheduler::is_quiet() const noexcept {

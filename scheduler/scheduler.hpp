@@ -103,6 +103,8 @@ class Scheduler {
   void fire_due(TimerWheel& wheel, std::int64_t now) noexcept;
   /// The caller leads (poll_leader_).
   std::size_t poll_descriptors(std::int64_t timeout_ns) noexcept;
+  /// For a leader that is no worker, and so does not lead when it next has nothing to do.
+  void give_up_lead() noexcept;
   /// A worker that goes to sleep says so to threads that wait for quiet.
   void worker_sleeps() noexcept;
   void worker_woke() noexcept;

@@ -115,12 +115,16 @@ std::size_t high_water(const Stack& stack) noexcept {
   // The canary's page is the lowest usable one too.
   std::byte* const lowest = stack.guard == GuardMode::canary ? stack.base : stack.limit();
   std::byte* const end = stack.base + stack.bytes;
-  for (std::byte* page = lowest; page != end; page += page_bytes) {
-    unsigned char resident = 0;
-    // A page that was never touched must stay so: reading it would map the zero page and leave a page table behind.
-    if (::mincore(page, page_bytes, &resident) != 0 || (resident & 1) == 0) continue;
-    const std::byte* deepest = first_nonzero(page, page + page_bytes);
-    if (deepest != page + page_bytes) return static_cast<std::size_t>(end - deepest);
+  std::array<unsigned char, 512> resident;
+  for (std::byte* first = lowest; first != end;) {
+    const std::size_t pages = std::min(resident.size(), static_cast<std::size_t>(end - first) / page_bytes);
+    const bool known = ::mincore(first, pages * page_bytes, resident.data()) == 0;
+    for (std::size_t i = 0; i < pages; ++i, first += page_bytes) {
+      // A page that was never touched must stay so: reading it would map the zero page and leave a page table behind.
+      if (!known || (resident[i] & 1) == 0) continue;
+      const std::byte* deepest = first_nonzero(first, first + page_bytes);
+      if (deepest != first + page_bytes) return static_cast<std::size_t>(end - deepest);
+    }
   }
   return 0;
 }

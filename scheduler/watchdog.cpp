@@ -113,7 +113,7 @@ void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
   if (!scheduler_.options_.host_polls && scheduler_.poller_.active() &&
       scheduler_.poll_leader_.compare_exchange_strong(nobody, kWatchdogLeads, std::memory_order_seq_cst)) {
     (void)scheduler_.poll_descriptors(0);
-    scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
+    scheduler_.give_up_lead();
   }
   const std::int64_t limit = scheduler_.options_.watchdog_ns;
   if (limit > 0 && !seen.reported && now - seen.since_ns >= limit) {

@@ -1,7 +1,12 @@
 // SEMANTICS.md section 17.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "tests/conformance/probes.hpp"
 
@@ -360,6 +365,32 @@ TEST_P(Introspection, Inf9AProcessThatNeverReceivesIsServed) {
   EXPECT_EQ(found->label, "busy");
   EXPECT_EQ(found->status, ProcessStatus::running);
   busy.join();
+}
+
+TEST_P(Introspection, Inf9ALargeStackIsMeasuredWithoutHoldingUpOthers) {
+  const Pid large = rt.spawn({.stack_bytes = std::size_t{256} << 20}, receive_forever);
+  ASSERT_TRUE(eventually([&] { return rt.info(large)->status == ProcessStatus::waiting; }));
+  EXPECT_GT(rt.info(large)->stack_high_water, 0u);
+  using Steady = std::chrono::steady_clock;
+  const auto start = Steady::now();
+  (void)rt.info(large);
+  const auto measuring = Steady::now() - start;
+  std::atomic<bool> done{false};
+  std::thread observer([&] {
+    while (!done.load()) (void)rt.info(large);
+  });
+  // Each of these takes the process's lock for an instant.
+  std::array<Steady::duration, 21> waits;
+  for (auto& wait : waits) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    const auto asked = Steady::now();
+    rt.set_label(large, "large");
+    wait = Steady::now() - asked;
+  }
+  done.store(true);
+  observer.join();
+  std::nth_element(waits.begin(), waits.begin() + 10, waits.end());
+  EXPECT_LT(waits[10], measuring);
 }
 
 }  // namespace

@@ -7,7 +7,10 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <vector>
+
+#include "mailbox/base/sanitizer.hpp"
 
 namespace weft::inline v0 {
 namespace {
@@ -93,6 +96,22 @@ TEST(Message, MemoryMayBeFreedOnAnotherThreadThanItCameFrom) {
     std::thread([gone = std::move(messages)]() mutable { gone.clear(); }).join();
     messages.clear();
   }
+}
+
+// Each of these threads frees fewer than fill a batch, and makes none: what it was left with must not end with it.
+TEST(Message, MemoryFreedByAThreadThatMakesNoMessagesIsUsedAgain) {
+  if (base::kSanitizedMemory) GTEST_SKIP() << "every message is an allocation of its own here";
+  constexpr int kRounds = 200, kMessages = 100;
+  std::unordered_set<const void*> places;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<Message> messages;
+    for (int i = 0; i < kMessages; ++i) {
+      messages.push_back(Message::of(i));
+      places.insert(messages.back().get_if<int>());
+    }
+    std::thread([gone = std::move(messages)]() mutable { gone.clear(); }).join();
+  }
+  EXPECT_LT(places.size(), 20u * kMessages);
 }
 
 }  // namespace

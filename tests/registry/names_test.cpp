@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <string>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -43,6 +44,24 @@ TEST(Names, OfManyThreadsOneGetsTheName) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(winners, 1);
   }
+}
+
+// The memory of what one thread takes off is used again by another: a tool that watches memory must see it come and go.
+TEST(Names, MemoryOfANameGoesFromThreadToThread) {
+  constexpr int kRounds = 200, kBatch = 50;
+  Names names;
+  std::atomic<int> turn{0};  // Relaxed, so that the table alone orders the two.
+  const auto take_turns = [&](int mine, auto act) {
+    for (int round = 0; round < kRounds; ++round) {
+      while (turn.load(std::memory_order_relaxed) != 2 * round + mine) std::this_thread::yield();
+      for (int i = 0; i < kBatch; ++i) EXPECT_TRUE(act("name " + std::to_string(i)));
+      turn.store(2 * round + mine + 1, std::memory_order_relaxed);
+    }
+  };
+  std::thread remover([&] { take_turns(1, [&](const std::string& name) { return names.remove(name, kOne); }); });
+  take_turns(0, [&](const std::string& name) { return names.add(name, kOne); });
+  remover.join();
+  EXPECT_EQ(names.size(), 0u);
 }
 
 TEST(Groups, Grp1MembersAreASetInTheOrderOfJoining) {

@@ -113,6 +113,26 @@ TEST_P(HostPolls, PollOnceWaitsForDescriptorsThatAreArmedMeanwhile) {
   EXPECT_TRUE(process.join().is_normal());
 }
 
+TEST_P(HostPolls, PollOnceWaitsAlsoWhenNothingWasEverWaitedFor) {
+  // A loop of the host must not turn in circles until the first process waits for a descriptor.
+  int calls = 0;
+  for (const auto end = std::chrono::steady_clock::now() + 100ms; std::chrono::steady_clock::now() < end; ++calls) rt.poll_once(10ms);
+  EXPECT_LE(calls, 20);
+}
+
+TEST_P(HostPolls, PollOnceSeesTheFirstDescriptorThatIsArmedWhileItWaits) {
+  const Pipe pipe;
+  std::atomic<std::size_t> woken{0};
+  std::thread host([&] { woken.store(rt.poll_once(kPatience)); });
+  std::this_thread::sleep_for(20ms);  // It waits, most likely: nothing was armed so far.
+  JoinHandle process = wait_for(pipe);
+  await_waiting(process);
+  pipe.write();
+  host.join();
+  EXPECT_EQ(woken.load(), 1u);
+  EXPECT_TRUE(process.join().is_normal());
+}
+
 TEST_P(HostPolls, TimersAndMessagesNeedNoPolling) {
   const Pid echo = rt.spawn([] {
     for (;;) receive([](Call<int> call) { reply(call.from, call.request + 1); });
@@ -147,6 +167,9 @@ TEST_P(HostPolls, WrongCallsAreTold) {
 }
 
 TEST_P(HostPolls, NoDescriptorForThePollerIsAnError) {
+#ifdef WEFT_TEST_UNDEFINED_SANITIZER
+  GTEST_SKIP() << "UBSan opens a pipe to look at the vptr of each class it meets, and this test leaves it no descriptor";
+#endif
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none{0, limit.rlim_max};

@@ -1,0 +1,88 @@
+// Who polls when the one who polled goes away.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "scheduler/scheduler.hpp"
+
+namespace weft::inline v0::scheduler {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Job : Fiber {
+  std::function<void()> body;
+};
+
+struct Pipe {
+  Pipe() { EXPECT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0); }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    for (const int fd : ends) ::close(fd);
+  }
+  void write() const { EXPECT_EQ(::write(ends[1], "x", 1), 1); }
+  std::array<int, 2> ends{-1, -1};
+};
+
+bool eventually(const std::function<bool()>& there) {
+  for (const auto end = std::chrono::steady_clock::now() + 5s; std::chrono::steady_clock::now() < end;) {
+    if (there()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return there();
+}
+
+class FakeHost : public Host {
+ public:
+  void run(Fiber& fiber) noexcept override { static_cast<Job&>(fiber).body(); }
+  void refuse(Fiber&) noexcept override {}
+  void worker_started() noexcept override {}
+  void fire(TimerNode**, std::size_t) noexcept override {}
+  void descriptor_ready(std::uint64_t token, std::uint32_t) noexcept override { on_ready(token); }
+  void holds_worker(Fiber*, unsigned, std::int64_t) noexcept override {}
+  std::function<void(std::uint64_t)> on_ready = [](std::uint64_t) {};
+};
+
+// The watchdog polls for a worker that is stuck. While it does, the process that held the worker lets go, and the worker goes to sleep:
+// it cannot lead, and must not be left asleep with nobody leading.
+TEST(PollLead, AWorkerThatSleptWhileTheWatchdogPolledTakesTheLeadAfterwards) {
+  const Pipe first;
+  const Pipe second;
+  std::atomic<bool> let_go{false};
+  std::atomic<bool> second_seen{false};
+  FakeHost host;
+  Job stuck;
+  Scheduler scheduler({.workers = 1}, host);
+  host.on_ready = [&](std::uint64_t token) {
+    if (token == 2) second_seen.store(true);
+    if (token != 1) return;
+    let_go.store(true);
+    // The watchdog, somewhere before it gives up the lead, loses its core for as long as the worker takes to fall asleep.
+    EXPECT_TRUE(eventually([&] { return scheduler.worker(0).current() == nullptr && scheduler.worker(0).counters.sleeps.load() > 0; }));
+    std::this_thread::sleep_for(10ms);
+  };
+  stuck.body = [&] {
+    while (!let_go.load()) std::this_thread::sleep_for(1ms);
+  };
+  ASSERT_EQ(scheduler.poller().arm(first.ends[0], Poller::kRead | Poller::kRecheck, 1), 0);
+  ASSERT_EQ(scheduler.poller().arm(second.ends[0], Poller::kRead | Poller::kRecheck, 2), 0);
+  scheduler.ready(stuck);
+  scheduler.start([](Worker&) {});
+  ASSERT_TRUE(eventually([&] { return scheduler.worker(0).current() == &stuck; }));
+  first.write();
+  ASSERT_TRUE(eventually([&] { return let_go.load(); }));
+  std::this_thread::sleep_for(100ms);
+  second.write();
+  EXPECT_TRUE(eventually([&] { return second_seen.load(); }));
+  scheduler.stop();
+}
+
+}  // namespace
+}  // namespace weft::scheduler
