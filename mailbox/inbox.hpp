@@ -83,7 +83,8 @@ class Inbox {
   /// The owner is gone: what was queued, oldest first. Later pushes answer `closed`.
   [[nodiscard]] Envelope* close() noexcept { return reversed(word_.exchange(kClosed, std::memory_order_acq_rel)); }
 
-  [[nodiscard]] bool is_parked() const noexcept { return word_.load(std::memory_order_relaxed) == kParked; }
+  /// acquire pairs with the release in try_park(): what the owner saved before is visible.
+  [[nodiscard]] bool is_parked() const noexcept { return word_.load(std::memory_order_acquire) == kParked; }
   [[nodiscard]] std::size_t count() const noexcept {
     return static_cast<std::size_t>(word_.load(std::memory_order_acquire) >> kCountShift);
   }

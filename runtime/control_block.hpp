@@ -53,7 +53,8 @@ struct RefEntry {
   [[nodiscard]] bool in_use() const noexcept { return record != nullptr || alias_active || replied; }
 };
 
-/// References of one process by growing number. Changed by the owner under its lock, read by others under it.
+/// References of one process by growing number. Entries are changed by the owner under its lock and read by others under it. `replied` is
+/// the owner's; where senders sort a shared queue it is under the lock too.
 class RefTable {
  public:
   /// Throws std::bad_alloc.
@@ -68,7 +69,10 @@ class RefTable {
   /// The youngest entry, null when there is none; and its removal, when all are to go.
   [[nodiscard]] RefEntry* youngest() noexcept { return lists_ == nullptr || lists_->entries.empty() ? nullptr : &lists_->entries.back(); }
   void drop_youngest() noexcept { lists_->entries.pop_back(); }
-  [[nodiscard]] bool empty() const noexcept { return lists_ == nullptr || (lists_->entries.empty() && lists_->replied.empty()); }
+  /// Whether clear() would find nothing, neither entries nor much memory.
+  [[nodiscard]] bool is_clear() const noexcept {
+    return lists_ == nullptr || (lists_->entries.empty() && lists_->replied.empty() && lists_->entries.capacity() <= kKept);
+  }
   void clear() noexcept;
   template <class Visit>
   void for_each(Visit visit) const {
@@ -84,7 +88,8 @@ class RefTable {
     std::vector<std::uint64_t> replied;
     std::size_t unused = 0;
   };
-  std::unique_ptr<Lists> lists_;  // made at the first entry; most processes have none
+  static constexpr std::size_t kKept = 16;  // entries whose memory the next tenant may have
+  std::unique_ptr<Lists> lists_;            // made at the first entry; most processes have none
 };
 
 /// What few processes have. Made at need; guarded by the process's lock.
@@ -184,7 +189,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
   /// Under the lock: whether its end concerns anybody but itself.
   [[nodiscard]] bool has_ties() const noexcept {
-    return extras != nullptr || !links.empty() || !monitored_by.empty() || !timers.empty() || !refs.empty();
+    return extras != nullptr || !links.empty() || !monitored_by.empty() || !timers.empty() || !refs.is_clear();
   }
   /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
   [[nodiscard]] bool shares_queue() const noexcept {

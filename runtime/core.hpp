@@ -169,10 +169,11 @@ class RuntimeCore final : public scheduler::Host {
   bool end_plainly(ControlBlock& self) noexcept;
   /// The exit sequence of LIF-5 for a process whose stack is unwound; the slot is free after.
   void finish(ControlBlock& self) noexcept;
-  /// Its steps 3 to 10: nothing of the process can be seen after. The slot is not given back yet.
-  void die(ControlBlock& self) noexcept;
+  /// Its steps 3 to 10: nothing of the process can be seen after. The slot is not given back yet. Not counted is who was never spawned.
+  enum class Counted : std::uint8_t { no, yes };
+  void die(ControlBlock& self, Counted counted = Counted::yes) noexcept;
   /// Its last part, when all were told and the messages are gone.
-  void die_told(ControlBlock& self) noexcept;
+  void die_told(ControlBlock& self, Counted counted = Counted::yes) noexcept;
   [[nodiscard]] static std::unique_ptr<Extras> take_extras(ControlBlock& self) noexcept;
   void end_in_terminate(ControlBlock& self) noexcept;
   void give_back(ControlBlock& self) noexcept;

@@ -91,7 +91,6 @@ inline bool RuntimeCore::end_plainly(ControlBlock& self) noexcept {
     self.life.store(Life::dead, std::memory_order_release);
   }
   self.body_type = nullptr;
-  self.told = true;
   process_quota_.give_back();
   Envelope* const unread = self.inbox.close();
   if (self.saved.front() != nullptr) discard(self.saved.release());
@@ -200,7 +199,7 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
 }
 
 // The numbers are those of LIF-5.
-void RuntimeCore::die(ControlBlock& self) noexcept {
+void RuntimeCore::die(ControlBlock& self, Counted counted) noexcept {
   cancel_timers_of(self);  // 3
   release_groups(self);    // 4
   release_names(self);     // 5
@@ -219,10 +218,10 @@ void RuntimeCore::die(ControlBlock& self) noexcept {
   // 9: nothing is locked, and the dying process is current, while destructors of messages run. They may send.
   discard(self.saved.release());
   discard(unread);
-  die_told(self);
+  die_told(self, counted);
 }
 
-void RuntimeCore::die_told(ControlBlock& self) noexcept {
+void RuntimeCore::die_told(ControlBlock& self, Counted counted) noexcept {
   std::unique_ptr<Extras> extras = take_extras(self);
   self.told = true;
   const ExitReason reason = std::exchange(self.reason, ExitReason::normal);
@@ -230,7 +229,7 @@ void RuntimeCore::die_told(ControlBlock& self) noexcept {
     for (const Pid waiter : extras->room_waiters) kick(waiter);
     if (!extras->label.empty()) census_changed();
   }
-  count(&Counters::finished);
+  if (counted == Counted::yes) count(&Counters::finished);
   if (extras == nullptr || extras->join == nullptr) return;
   complete_join(*extras->join, reason, !self.orphan);  // 10
   if (self.orphan) {

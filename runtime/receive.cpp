@@ -50,7 +50,6 @@ void RefTable::fell_out_of_use(const RefEntry& entry) noexcept {
 }
 
 void RefTable::clear() noexcept {
-  constexpr std::size_t kKept = 16;
   if (lists_ == nullptr) return;
   if (lists_->entries.capacity() > kKept) {
     lists_.reset();

@@ -134,6 +134,9 @@ namespace {
 
 [[noreturn]] void refuse_while_stopping() { throw LimitExceeded("the runtime is stopping: no process can be spawned"); }
 
+/// The body's move was in a blocking section when its process was killed (BLK-4).
+[[noreturn]] void refuse_dead(Pid parent) { throw ProcessExiting("spawn() by process " + parent.to_string() + ", which is dead"); }
+
 [[noreturn]] void refuse_slot(std::size_t limit) {
   throw LimitExceeded("no more than " + std::to_string(limit) + " processes, or no memory for another");
 }
@@ -175,15 +178,18 @@ void RuntimeCore::give_back(ControlBlock& self) noexcept {
   if (refusing_spawns_.load(std::memory_order_relaxed)) [[unlikely]]
     refuse_while_stopping();
   ControlBlock& child = rent_slot(&local);
-  const Pid pid = next_pid(child, parent.last_child);
-  set_up(child, pid, Choice{.stack_bytes = options.stack_bytes, .limit = options.mailbox});
   try {
+    // First, and the pid after: it may fail, spawn others, which come before this one then, or suspend.
     place_body(child, type, body);
+    if (parent.life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent.pid);
   } catch (...) {
+    drop_body(child);
     process_quota_.give_back();
     give_back(child);
     throw;
   }
+  const Pid pid = next_pid(child, parent.last_child);
+  set_up(child, pid, Choice{.stack_bytes = options.stack_bytes, .limit = options.mailbox});
   {
     const std::lock_guard<base::SpinLock> hold(child.lock);
     set_identity(child, pid, parent.pid);
@@ -265,7 +271,6 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     const std::lock_guard<base::SpinLock> hold(child.lock);
     set_alive(child, pid);
   }
-  count(&Counters::spawned);
 
   // What can still fail undoes the process, which has not run. The body is moved in last: one that lost a race for its name is intact.
   try {
@@ -281,13 +286,12 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
       child.life.store(Life::exiting, std::memory_order_release);
       if (child.extras) child.extras->join.reset();
     }
-    die(child);
-    count(&Counters::spawned, static_cast<std::uint64_t>(-1));  // No process was made.
-    count(&Counters::finished, static_cast<std::uint64_t>(-1));
+    die(child, Counted::no);
     give_back(child);
-    one_less();
     throw;
   }
+  // Before it can end, and not sooner: a process that was counted and then undone would make live() too small for a moment.
+  count(&Counters::spawned);
   if (notes_spawns_) note_spawn(pid, wanted.label);
   scheduler.ready(child);
   return pid;

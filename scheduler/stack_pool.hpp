@@ -59,7 +59,7 @@ static_assert(sizeof(Stack) == base::kCacheLine, "one line for each stack: a mil
 [[nodiscard]] bool canary_intact(const Stack& stack) noexcept;
 
 /// Bytes from the top down to the deepest non-zero byte written since the stack was last decommitted, by whichever fibers had it.
-/// Exact to a page while pages are swapped out. Reads the whole stack: for diagnostics, and only while the stack does not run.
+/// Exact to a page while pages are swapped out. Reads the whole stack: for diagnostics. While the stack runs the figure may be stale.
 [[nodiscard]] std::size_t high_water(const Stack& stack) noexcept;
 
 struct StackPoolOptions {

@@ -115,5 +115,25 @@ TEST_P(Pids, Pid5AnyListedPidMayBeSentToWhileProcessesComeAndGo) {
   });
 }
 
+Pid spawned_by_a_move;
+
+/// A body each of whose moves spawns.
+struct SpawnsWhenMoved {
+  SpawnsWhenMoved() = default;
+  SpawnsWhenMoved(SpawnsWhenMoved&&) {
+    spawned_by_a_move = spawn([] {});
+  }
+  void operator()() const {}
+};
+
+TEST_P(Pids, Pid3WhatTheMoveOfABodySpawnsComesBeforeIt) {
+  run([] {
+    for (int i = 0; i < 100; ++i) {
+      const Pid pid = spawn(SpawnsWhenMoved{});
+      EXPECT_LT(spawned_by_a_move, pid);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace weft::test

@@ -221,6 +221,42 @@ TEST_P(RegressionsLifetimes, Cpp9ADestructorMayTryToSendOnAPlainThread) {
   EXPECT_TRUE(asked);
 }
 
+TEST_P(RegressionsLifetimes, Inf8AProcessWhoseEndMeetsTerminateInAMessageIsCountedAsFinished) {
+  run([] { spawn(send_oneself_a_bomb); });  // Without a handle: nothing but the count tells of its end.
+  EXPECT_TRUE(eventually([&] { return rt.stats().live == 0; }));
+  rebuild(options);  // The old runtime waits for the count.
+}
+
+/// A body whose moves are counted, and whose last one may fail: that into the process.
+struct FailsToMove {
+  static inline int moves = 0, allowed = 0;
+  FailsToMove() = default;
+  FailsToMove(FailsToMove&&) {
+    if (++moves == allowed) throw std::runtime_error("does not move");
+  }
+  void operator()() const {}
+};
+
+TEST_P(RegressionsLifetimes, Lif1ASpawnWhoseBodyFailsToMoveIsNeverCounted) {
+  run([this] {
+    for (const std::string& name : {std::string(), std::string("immovable")}) {
+      const auto spawn_it = [&name] { return name.empty() ? spawn(FailsToMove()) : spawn(SpawnOptions{.name = name}, FailsToMove()); };
+      FailsToMove::moves = FailsToMove::allowed = 0;
+      await_down(monitor(spawn_it()));
+      FailsToMove::allowed = FailsToMove::moves;
+      const Stats before = rt.stats();
+      for (int i = 0; i < 100; ++i) {
+        FailsToMove::moves = 0;
+        EXPECT_THROW(spawn_it(), std::runtime_error);
+      }
+      const Stats after = rt.stats();
+      EXPECT_EQ(after.spawned, before.spawned);
+      EXPECT_EQ(after.live, before.live);
+      EXPECT_EQ(whereis("immovable"), std::nullopt);
+    }
+  });
+}
+
 TEST_P(RegressionsLifetimes, Cpp9WhatTheDestructorOfACaptureSendsArrives) {
   run([] {
     constexpr int kMessages = 5'000;  // More than a time slice.
