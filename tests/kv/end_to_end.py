@@ -580,7 +580,9 @@ class Alone(unittest.TestCase):
                 self.wait_until_alone(client)
                 self.wait_until(lambda: (int(self.info(client)["processes"]), descriptors()) == at_rest, "processes and descriptors end")
                 self.assertGreaterEqual(int(self.info(client)["total_connections_received"]), 11000)
-                self.assertLess(resident_kb(server.process.pid) - memory_kb, 4 * 1024)
+                # A connection that stayed would keep its stack and buffer, 8 KiB and more. What is kept for reuse grows with the most that
+                # were open at once, which on a loaded machine are more.
+                self.assertLess(resident_kb(server.process.pid) - memory_kb, 8 * 1024)
         finally:
             self.assertEqual(server.stop(), 0)
 
