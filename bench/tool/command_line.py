@@ -57,8 +57,8 @@ def parser():
     mode.add_argument("--quick", action="store_true", help="a tenth of the work, no slow rows, as many rounds (at most 3) as fit two minutes")
     mode.add_argument("--full", action="store_true", help="every row and every peer, 5 rounds")
     made.add_argument("--filter", type=pattern, default=pattern(""), metavar="REGEX", help="only the rows whose name matches")
-    made.add_argument("--peers", metavar="NAMES", help="erlang,go,tokio,tokio_processes,caf,boost_fiber; or all, or none (the default but for --full). "
-                      "What a peer needs is installed and built only when it is named")
+    made.add_argument("--peers", metavar="NAMES", help="erlang,go,tokio,tokio_processes,caf,boost_fiber; or all, or none (the default but "
+                      "for --full). What a peer needs is installed and built only when it is named")
     made.add_argument("--rounds", type=at_least(1, int), metavar="N", help="3 unless --full")
     made.add_argument("--scale", type=at_least(1e-6, float), metavar="F", help="do F times the published work: 1 unless --quick")
     made.add_argument("--timeout", type=at_least(1, float), default=300, metavar="SECONDS", help="for one contestant and one piece of work: 300")
@@ -132,8 +132,9 @@ def measure(arguments, catalogue):
     peers, versions = ready_peers(names, catalogue, tree / "peers", scale, notes)
     plan = Plan(groups, ratios, [Weft(tree, scale), *peers], arguments.rounds or (5 if arguments.full else 3), arguments.timeout,
                 115 if arguments.quick else None)
+    here = machine.describe(tree, versions, scale, ROOT)  # before measuring: what is built now is what is measured
     outcome = Rounds(plan, Progress()).run()
-    here = machine.describe(tree, versions, scale, ROOT) | {"rounds": outcome.rounds}
+    here["rounds"] = outcome.rounds
     show(arguments, here, outcome.cells, [peer.name for peer in peers], notes + outcome.notes, catalogue)
 
     slower = False

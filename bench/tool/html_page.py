@@ -13,21 +13,39 @@ COLOURS = {  # on a light ground, on a dark one
 OTHERS = [("#777777", "#aaaaaa"), ("#995577", "#cc88aa"), ("#557799", "#88aacc")]
 
 STYLE = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #1c2330; --faint: #667085; --line: #e3e7ee; --card: #f8f9fb; --good: #1a7f46; --bad: #b3261e; --warn: #9a6400; }
-@media (prefers-color-scheme: dark) { :root { --ground: #12161d; --ink: #e6e9ef; --faint: #98a2b3; --line: #2b323d; --card: #1a2029; --good: #5fc98b; --bad: #ff8a80; --warn: #e9b44c; } }
+:root { color-scheme: light dark; --ground: #fff; --ink: #1c2330; --faint: #667085; --line: #e3e7ee; --card: #f8f9fb; --good: #1a7f46;
+  --bad: #b3261e; --warn: #9a6400; }
+@media (prefers-color-scheme: dark) { :root { --ground: #12161d; --ink: #e6e9ef; --faint: #98a2b3; --line: #2b323d; --card: #1a2029;
+  --good: #5fc98b; --bad: #ff8a80; --warn: #e9b44c; } }
 body { margin: 0 auto; max-width: 1440px; padding: 24px; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 36px 0 10px; border-bottom: 1px solid var(--line); padding-bottom: 4px; }
-h3 { font-size: 14px; margin: 0; } p, li { max-width: 90ch; } .faint { color: var(--faint); font-size: 13px; }
+h1 { font-size: 26px; margin: 0 0 4px; }
+h2 { font-size: 19px; margin: 36px 0 10px; border-bottom: 1px solid var(--line); padding-bottom: 4px; }
+h3 { font-size: 14px; margin: 0; }
+p, li { max-width: 90ch; }
+.faint { color: var(--faint); font-size: 13px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(400px, 100%), 1fr)); gap: 14px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px; }
-.counts { display: flex; gap: 14px; flex-wrap: wrap; margin: 16px 0; } .counts div { border: 1px solid var(--line); border-radius: 8px; padding: 8px 18px; background: var(--card); }
-.counts b { font-size: 24px; display: block; line-height: 1.2; } nav a { margin-right: 14px; } a { color: inherit; }
-svg { width: 100%; height: auto; display: block; margin-top: 8px; font: 12px system-ui, sans-serif; } svg text { fill: var(--faint); } svg text.strong { fill: var(--ink); font-weight: 600; }
-.grid { stroke: var(--line); } .whisker { stroke: var(--ink); stroke-opacity: .55; stroke-width: 1.5; } .budget { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 3 3; }
-.curve { fill: none !important; stroke-width: 2; } .range { stroke-width: 3; stroke-opacity: .45; }
-.v-held, svg text.v-held { color: var(--good); fill: var(--good); } .v-missed, svg text.v-missed { color: var(--bad); fill: var(--bad); } .v-behind, svg text.v-behind { color: var(--warn); fill: var(--warn); }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-td, th { padding: 3px 10px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; } .words { text-align: left; } tbody tr:hover { background: var(--card); }
+.counts { display: flex; gap: 14px; flex-wrap: wrap; margin: 16px 0; }
+.counts div { border: 1px solid var(--line); border-radius: 8px; padding: 8px 18px; background: var(--card); }
+.counts b { font-size: 24px; display: block; line-height: 1.2; }
+nav a { margin-right: 14px; }
+a { color: inherit; }
+svg { width: 100%; height: auto; display: block; margin-top: 8px; font: 12px system-ui, sans-serif; }
+svg text { fill: var(--faint); }
+svg text.strong { fill: var(--ink); font-weight: 600; }
+.grid { stroke: var(--line); }
+.whisker { stroke: var(--ink); stroke-opacity: .55; stroke-width: 1.5; }
+.budget { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 3 3; }
+.curve { fill: none !important; stroke-width: 2; }
+.range { stroke-width: 3; stroke-opacity: .45; }
+.v-held, svg text.v-held { color: var(--good); fill: var(--good); }
+.v-missed, svg text.v-missed { color: var(--bad); fill: var(--bad); }
+.v-behind, svg text.v-behind { color: var(--warn); fill: var(--warn); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+td, th { padding: 3px 10px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+.words { text-align: left; }
+tbody tr:hover { background: var(--card); }
 thead th { position: sticky; top: 0; background: var(--ground); }
 .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin: 0 5px 0 14px; vertical-align: -1px; }
 """
@@ -41,7 +59,8 @@ def page(machine, cells, titles, notes):
     rows = {name: found for subject in subjects.values() for name, found in subject.items()}
     sections.append(_section("More workers", _scaling_cards(rows, titles),
                              "Throughput on more workers, in units of weft's on one: higher is faster, steeper scales better."))
-    sections.append(_section("Latency", _latency_cards(rows, titles), "From the median over the 99th percentile to the largest, where it was taken; on a logarithmic axis, in the row's unit."))
+    sections.append(_section("Latency", _latency_cards(rows, titles), "From the median over the 99th percentile to the largest, where it was taken; "
+                             "on a logarithmic axis, in the row's unit."))
     sections.append(_section("All figures", [], inside=_table(cells, list(titles))))
     sections = [section for section in sections if section]
     links = "".join(f'<a href="#{_id(title)}">{html.escape(title)}</a>' for title in [*subjects, "More workers", "Latency", "All figures"])
@@ -70,8 +89,11 @@ def _colours(titles):
     names = ["weft", *titles]
     unknown = [name for name in names if name not in COLOURS]
     pairs = {name: COLOURS.get(name) or OTHERS[unknown.index(name) % len(OTHERS)] for name in names}
-    rules = ["".join(f".c-{name} {{ fill: {pair[index]}; stroke: {pair[index]}; background: {pair[index]}; }} " for name, pair in pairs.items()) for index in (0, 1)]
-    return f"{rules[0]}\n@media (prefers-color-scheme: dark) {{ {rules[1]} }}\nrect[class^=c-] {{ stroke: none; }}"
+
+    def rules_on(ground):
+        return "".join(f".c-{name} {{ fill: {pair[ground]}; stroke: {pair[ground]}; background: {pair[ground]}; }} " for name, pair in pairs.items())
+
+    return f"{rules_on(0)}\n@media (prefers-color-scheme: dark) {{ {rules_on(1)} }}\nrect[class^=c-] {{ stroke: none; }}"
 
 
 def _legend(titles):
@@ -106,7 +128,8 @@ def _card(head, about, plot):
 
 
 def _bar_cards(rows, titles):
-    return [_card(name, f"{found[0].row.about}; {found[0].row.unit}, {found[0].row.better} is better", plots.bars(found, titles)) for name, found in rows.items()]
+    return [_card(name, f"{found[0].row.about}; {found[0].row.unit}, {found[0].row.better} is better", plots.bars(found, titles))
+            for name, found in rows.items()]
 
 
 PERCENTILE = re.compile(r"_(p50|p99|max)$")

@@ -47,7 +47,8 @@ def bars(cells, titles):
             if figure.rounds > 1 and figure.high > figure.low and not cut:
                 reach = min(figure.high, end)
                 pieces.append(svg.line(scale(figure.low), y + 7, scale(reach), y + 7, "whisker"))
-            pieces.append(svg.text(scale(reach) + 6, y + 11, ("» " if cut else "") + show(figure.value), style="strong" if name == "weft" else ""))
+            pieces.append(svg.text(scale(reach) + 6, y + 11, ("» " if cut else "") + show(figure.value),
+                                   style="strong" if name == "weft" else ""))
             y += height
         if cell.figure is None:
             pieces.append(svg.text(left, y + 11, "weft failed", style="v-missed"))
@@ -77,14 +78,17 @@ def scaling(cells, titles):
     up = svg.Scale(0, max(value for points in lines.values() for _, value in points) * 1.05, height - bottom, 8)
     pieces = []
     for tick in up.ticks():
-        pieces += [svg.line(left, up(tick), WIDTH - right, up(tick), "grid"), svg.text(left - 4, up(tick) + 4, svg.short(round(tick, 6)), "end")]
+        pieces.append(svg.line(left, up(tick), WIDTH - right, up(tick), "grid"))
+        pieces.append(svg.text(left - 4, up(tick) + 4, svg.short(round(tick, 6)), "end"))
     for workers in sorted({cell.workers for cell in cells}):
-        pieces += [svg.line(across(workers), 8, across(workers), height - bottom, "grid"), svg.text(across(workers), height - 8, str(workers), "middle")]
+        pieces.append(svg.line(across(workers), 8, across(workers), height - bottom, "grid"))
+        pieces.append(svg.text(across(workers), height - 8, str(workers), "middle"))
     ends = []
     for name, points in reversed(lines.items()):  # weft is drawn last, on top
         drawn = [(across(workers), up(value)) for workers, value in points]
         pieces.append(svg.path(drawn, f"curve {style_of(name)}"))
-        pieces += [svg.circle(x, y, 3, style_of(name), f"{_title_of(name, titles)}: {value:.2f} on {workers}") for (x, y), (workers, value) in zip(drawn, points)]
+        for (x, y), (workers, value) in zip(drawn, points):
+            pieces.append(svg.circle(x, y, 3, style_of(name), f"{_title_of(name, titles)}: {value:.2f} on {workers}"))
         ends.append((drawn[-1][1], name))
     last = None
     for y, name in sorted(ends):
@@ -96,10 +100,11 @@ def scaling(cells, titles):
 
 def percentiles(family, titles):
     """family: percentile -> cell, of one row and one number of workers. From p50 over p99 to the largest, on a logarithmic axis."""
-    names = [name for name, _ in _of(next(iter(family.values())))]
-    points = {name: [(percentile, figure.value) for percentile, cell in family.items() for other, figure in _of(cell) if other == name and figure.value > 0]
-              for name in names}
-    points = {name: found for name, found in points.items() if found}
+    points = {}
+    for percentile, cell in family.items():
+        for name, figure in _of(cell):
+            if figure.value > 0:
+                points.setdefault(name, []).append((percentile, figure.value))
     if not points:
         return None
     left, top, height = 118, 8, 20
@@ -108,7 +113,8 @@ def percentiles(family, titles):
     bottom = top + height * len(points)
     pieces = []
     for tick in across.ticks():
-        pieces += [svg.line(across(tick), top, across(tick), bottom, "grid"), svg.text(across(tick), bottom + 14, svg.short(tick), "middle")]
+        pieces.append(svg.line(across(tick), top, across(tick), bottom, "grid"))
+        pieces.append(svg.text(across(tick), bottom + 14, svg.short(tick), "middle"))
     y = top + height / 2
     for name, found in points.items():
         pieces.append(svg.text(left - 6, y + 4, _title_of(name, titles), "end", "strong" if name == "weft" else ""))

@@ -34,6 +34,10 @@ def worker_counts():
     return sorted({1, min(2, every), every})
 
 
+def _count(workers):
+    return "1 worker" if workers == 1 else f"{workers} workers"
+
+
 class Rounds:
     def __init__(self, plan, progress):
         self.plan = plan
@@ -75,7 +79,7 @@ class Rounds:
         for index, (group, workers, contestant) in enumerate(steps):
             if self._is_over(number, index):
                 return False
-            self.progress.step(number, self.plan.rounds, index, len(steps), f"{group.name}, {workers} worker{'s' if workers > 1 else ''}: {contestant.name}")
+            self.progress.step(number, self.plan.rounds, index, len(steps), f"{group.name}, {_count(workers)}: {contestant.name}")
             self._measure(group, workers, contestant)
         return True
 
@@ -102,8 +106,7 @@ class Rounds:
                 self.samples.pop((contestant.name, row.name, workers), None)
 
     def _notes(self):
-        return [f"{contestant}: no figure for {group} on {workers} worker{'s' if workers > 1 else ''}: {why}"
-                for (contestant, group, workers), why in self.failures.items()]
+        return [f"{contestant}: no figure for {group} on {_count(workers)}: {why}" for (contestant, group, workers), why in self.failures.items()]
 
     def _cells(self):
         cells = []

@@ -52,5 +52,6 @@ def summary(cells):
     words = [cell.verdict.word for cell in cells]
     counts = ", ".join(f"{words.count(word)} {word}" for word in ("held", "missed", "behind"))
     return (f"{len(cells)} rows: {counts}.\n"
-            "weft: the median of the rounds; ±: the largest deviation from it (? one round: 10 % are assumed). ratio: times better than the best peer.\n"
+            "weft: the median of the rounds; ±: the largest deviation from it (? one round: 10 % are assumed). ratio: times better than the best "
+            "peer.\n"
             "missed: over the budget. behind: a peer is ahead, and no round of weft was as good as any of that peer.")

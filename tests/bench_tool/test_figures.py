@@ -37,7 +37,8 @@ class Figures(unittest.TestCase):
         self.assertIsNone(kept_figure(200, None).spread)
 
     def test_numbers_are_shown_with_three_digits(self):
-        self.assertEqual([show(value) for value in (None, 0, 0.01234, 1.5, 99.96, 123.4, 1234567.0)], ["-", "0", "0.0123", "1.50", "100", "123", "1,234,567"])
+        shown = [show(value) for value in (None, 0, 0.01234, 1.5, 99.96, 123.4, 1234567.0)]
+        self.assertEqual(shown, ["-", "0", "0.0123", "1.50", "100", "123", "1,234,567"])
 
 
 class Axes(unittest.TestCase):

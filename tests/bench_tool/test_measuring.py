@@ -90,7 +90,8 @@ class Results(Suite):
 
     def test_quick_leaves_slow_rows_out_and_only_full_has_all(self):
         self.suite([row("ping"), row("long", slow=True), row("suite", full=True)], {"ping": [1], "long": [1], "suite": [1]})
-        names = [{entry["row"] for entry in self.results("--rounds", 1, *mode)[0]["rows"]} for mode in (["--quick"], [], ["--full", "--peers", "none"])]
+        modes = (["--quick"], [], ["--full", "--peers", "none"])
+        names = [{entry["row"] for entry in self.results("--rounds", 1, *mode)[0]["rows"]} for mode in modes]
         self.assertEqual(names, [{"ping"}, {"ping", "long"}, {"ping", "long", "suite"}])
 
     def test_the_page_stands_alone_and_shows_every_row(self):
