@@ -179,6 +179,14 @@ def list_rows(arguments, catalogue):
     return 0
 
 
+def measure_growth(arguments):
+    tree = arguments.programs or build("growth_bench")
+    scale, rounds = arguments.scale or 1, arguments.rounds or 3
+    here = machine.describe(tree, {}, scale, ROOT) | {"rounds": rounds}
+    print(machine.one_line(here) + "\n", flush=True)
+    return growth.run(tree, arguments.growth, rounds, scale, arguments.timeout, here, Progress())
+
+
 def count_instructions(arguments):
     tree = arguments.programs or build("weft_operations")
     command = [sys.executable, str(ROOT / "bench/instructions/count.py"), "--program", str(tree / "bench/instructions/weft_operations"),
@@ -193,13 +201,13 @@ def main(words):
         check_together(arguments)
         if arguments.instructions:
             return count_instructions(arguments)
+        if arguments.growth:
+            return measure_growth(arguments)
         catalogue = Catalogue(arguments.rows)
         if arguments.list:
             return list_rows(arguments, catalogue)
         if arguments.kept:
             return show_kept(arguments, catalogue)
-        if arguments.growth:
-            return growth.run(arguments.programs or build("bench/all"), arguments.growth, arguments.timeout, ROOT)
         return measure(arguments, catalogue)
     except Refused as refused:
         print(f"tools/bench: {refused}", file=sys.stderr)

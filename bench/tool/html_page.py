@@ -62,8 +62,8 @@ def page(machine, cells, titles, notes):
     sections.append(_section("Latency", _latency_cards(rows, titles), "From the median over the 99th percentile to the largest, where it was taken; "
                              "on a logarithmic axis, in the row's unit."))
     sections.append(_section("All figures", [], inside=_table(cells, list(titles))))
-    sections = [section for section in sections if section]
-    links = "".join(f'<a href="#{_id(title)}">{html.escape(title)}</a>' for title in [*subjects, "More workers", "Latency", "All figures"])
+    shown = [(title, section) for title, section in zip([*subjects, "More workers", "Latency", "All figures"], sections) if section]
+    links = "".join(f'<a href="#{_id(title)}">{html.escape(title)}</a>' for title, _ in shown)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>weft: benchmarks</title>
 <style>{STYLE}{_colours(titles)}</style></head><body>
@@ -76,7 +76,7 @@ A row is <span class="v-missed">missed</span> over its budget, <span class="v-be
 {_notes(machine, notes)}
 <p class="faint">{_legend(titles)}</p>
 <nav>{links}</nav>
-{"".join(sections)}
+{"".join(section for _, section in shown)}
 </body></html>
 """
 

@@ -120,7 +120,8 @@ def percentiles(family, titles):
         pieces.append(svg.text(left - 6, y + 4, _title_of(name, titles), "end", "strong" if name == "weft" else ""))
         pieces.append(svg.line(across(found[0][1]), y, across(found[-1][1]), y, f"range {style_of(name)}"))
         for index, (percentile, value) in enumerate(found):
-            pieces.append(svg.circle(across(value), y, 5 if index == 0 else 3.5, style_of(name), f"{_title_of(name, titles)}: {percentile} {show(value)}"))
+            pieces.append(svg.circle(across(value), y, 5 if index == 0 else 3.5, style_of(name),
+                                     f"{_title_of(name, titles)}: {percentile} {show(value)}"))
         pieces.append(svg.text(across(max(value for _, value in found)) + 9, y + 4, show(found[-1][1])))
         y += height
     unit = next(iter(family.values())).row.unit
