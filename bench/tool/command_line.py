@@ -64,7 +64,7 @@ def parser():
     made.add_argument("--timeout", type=at_least(1, float), default=300, metavar="SECONDS", help="for one contestant and one piece of work: 300")
     made.add_argument("--json", metavar="FILE", help="write the results to FILE")
     made.add_argument("--html", metavar="FILE", help="write a page with plots to FILE")
-    made.add_argument("--markdown", metavar="FILE", help="write the table to FILE, as Markdown")
+    made.add_argument("--markdown", metavar="FILE", help="write the tables to FILE, as Markdown")
     made.add_argument("--baseline", metavar="FILE", help="compare with the results in FILE, of this machine; the exit status is 1 if a row is slower")
     made.add_argument("--from", dest="kept", metavar="FILE", help="measure nothing: show the results in FILE")
     made.add_argument("--growth", metavar="DIR", help="measure how cost grows with the number of processes, messages, timers...: plots in DIR")
@@ -150,8 +150,7 @@ def show(arguments, here, cells, peers, notes, catalogue):
     print(machine.one_line(here) + "\n")
     print(table.text(cells, peers))
     print("\n" + table.summary(cells))
-    if here["scale"] != 1:
-        print(f"The work is {here['scale']:g} times the published one: budgets are for the published size, so this is a first look.")
+    notes = machine.warnings(here) + notes
     for note in notes:
         print(f"note: {note}")
     if arguments.json:
@@ -159,7 +158,7 @@ def show(arguments, here, cells, peers, notes, catalogue):
     if arguments.html:
         results.write(arguments.html, html_page.page(here, cells, {name: catalogue.peers[name] for name in peers}, notes))
     if arguments.markdown:
-        results.write(arguments.markdown, table.markdown(cells, peers) + "\n")
+        results.write(arguments.markdown, table.markdown(machine.one_line(here), cells, peers, notes))
 
 
 def show_kept(arguments, catalogue):

@@ -10,9 +10,12 @@ from bench.tool.catalogue import Group, Row
 from bench.tool.contestants import Weft
 from bench.tool.errors import Failed, Refused
 from bench.tool.figures import figure_of
+from bench.tool.machine import one_line, warnings
 from bench.tool.results import rounded, write
-from bench.tool.table import show, show_spread
+from bench.tool.table import markdown_table, show, show_spread
 
+ABOUT = ("What one operation costs on one worker, in ns, beside so many others of its kind; ± the largest deviation of a round from the median. "
+         "In the plots both axes are logarithmic: what does not grow is level.")
 PROGRAM = "bench/growth_bench"
 POINT = re.compile(r"growth_(\w+?)_(beside|among)_([a-z]+)_(\d+)/workers:1$")
 COLOURS = ("#0b6bcb", "#c25a1a", "#4d7c3a")
@@ -59,12 +62,20 @@ def run(tree, folder, rounds, scale, timeout, machine, progress):
     for curve, axis, size, name in points:
         if name in samples:
             curves.setdefault(axis, {}).setdefault(curve, []).append((size, figure_of(samples[name])))
-    print(table(curves))
-    for name, why in failures.items():
-        print(f"note: no figure for {name}: {why}")
+    notes = warnings(machine) + [f"no figure for {name}: {why}" for name, why in failures.items()]
+    lines = lines_of(curves)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join([line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:]))]))
+    for note in notes:
+        print(f"note: {note}")
     for axis, of_axis in curves.items():
         write(folder / f"{axis}.svg", plot(axis, of_axis))
     write(folder / "growth.json", text_of(machine, curves))
+    pictures = [f"![ns over {axis}]({axis}.svg)" for axis in curves]
+    parts = ["# Growth", one_line(machine) + ".", *(f"- {note}" for note in notes), ABOUT, markdown_table(lines[0], lines[1:], lines[0][:1])]
+    parts += pictures
+    write(folder / "growth.md", "\n\n".join(parts) + "\n")
     return 1 if failures or not curves else 0
 
 
@@ -79,17 +90,15 @@ def text_of(machine, curves):
     return f'{{\n  "machine": {json.dumps(machine)},\n  "curves": [\n{rows}\n  ]\n}}\n'
 
 
-def table(curves):
-    """A line for each curve; ns for one operation."""
+def lines_of(curves):
+    """The head, then a line for each curve."""
     sizes = sorted({size for of_axis in curves.values() for points in of_axis.values() for size, _ in points})
-    width = max([len(curve) for of_axis in curves.values() for curve in of_axis], default=0)
-    lines = [" ".join([f"{'ns on one worker, beside':<{width}}", *(f"{size:>16,}" for size in sizes)])]
+    lines = [["ns", *(f"{size:,}" for size in sizes)]]
     for of_axis in curves.values():
         for curve, points in of_axis.items():
             found = dict(points)
-            shown = [f"{show(found[size].value)} ±{show_spread(found[size])}" if size in found else "failed" for size in sizes]
-            lines.append(" ".join([f"{curve:<{width}}", *(f"{words:>16}" for words in shown)]))
-    return "\n".join(lines)
+            lines.append([curve, *(f"{show(found[size].value)} ±{show_spread(found[size])}" if size in found else "failed" for size in sizes)])
+    return lines
 
 
 def plot(axis, curves):

@@ -73,7 +73,7 @@ def page(machine, cells, titles, notes):
 <p>Each figure is the median of the rounds; the thin line in a bar is the range of the rounds, the dashed line the budget, » a bar that is cut.
 A row is <span class="v-missed">missed</span> over its budget, <span class="v-behind">behind</span> where a peer is ahead by more than the noise, else
 <span class="v-held">held</span>.</p>
-{_notes(machine, notes)}
+{_notes(notes)}
 <p class="faint">{_legend(titles)}</p>
 <nav>{links}</nav>
 {"".join(section for _, section in shown)}
@@ -110,9 +110,7 @@ def _counts(cells):
     return f'<div class="counts">{"".join(tiles)}</div>'
 
 
-def _notes(machine, notes):
-    if machine["scale"] != 1:
-        notes = [f"The work is {machine['scale']:g} times the published one; budgets are for the published size.", *notes]
+def _notes(notes):
     return f'<ul class="faint">{"".join(f"<li>{html.escape(note)}</li>" for note in notes)}</ul>' if notes else ""
 
 

@@ -27,6 +27,7 @@ def describe(build, peers, scale, root):
         "commit": _commit(root),
         "measured": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "scale": scale,
+        "load": round(os.getloadavg()[0], 1),  # what others did when measuring began
         "peers": peers,
     }
 
@@ -37,6 +38,17 @@ def one_line(machine):
     return (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['kernel']}; {machine['compiler']}; "
             f"commit {machine['commit']}; {machine['measured']}" + (f"; {rounds} rounds" if rounds else "")
             + (f"; work times {machine['scale']:g}" if machine["scale"] != 1 else "") + (f"; {peers}" if peers else ""))
+
+
+def warnings(machine):
+    """What makes the figures worth less than they look."""
+    said = []
+    if machine["scale"] != 1:
+        said.append(f"The work is {machine['scale']:g} times the published one: budgets are for the published size, so this is a first look.")
+    if machine.get("load", 0) > machine["cores"] / 2:
+        said.append(f"The load of the machine was {machine['load']:g} when measuring began: others used its {machine['cores']} cores. "
+                    "Peers and rounds were measured in turn, so all had their share of it, but the times are too long and the spreads wide.")
+    return said
 
 
 def _field(file, name):

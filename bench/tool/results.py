@@ -44,7 +44,7 @@ def read(path, flag):
     try:
         results = json.loads(pathlib.Path(path).read_text())
         for row in results["rows"]:
-            row["row"], row["workers"], row["value"], row["spread"], row["peers"]  # noqa: B018
+            row["row"], row["workers"], row["value"], row["spread"], row["peers"], row["verdict"]  # noqa: B018
         results["machine"]["cpu"]
     except OSError as error:
         raise Refused(f"{flag} {path}: {error.strerror}") from None
@@ -62,5 +62,5 @@ def cells_of(results, catalogue):
             continue
         figure = None if entry["value"] is None else kept_figure(entry["value"], entry["spread"])
         peers = {name: None if value is None else kept_figure(value, None) for name, value in entry["peers"].items()}
-        cells.append(Cell(known[entry["row"]], entry["workers"], figure, peers))
+        cells.append(Cell(known[entry["row"]], entry["workers"], figure, peers, entry["verdict"]))
     return cells

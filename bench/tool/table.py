@@ -42,10 +42,19 @@ def text(cells, peers):
     return "\n".join("  ".join(align(word, width) for align, word, width in zip(aligned, line, widths)).rstrip() for line in lines)
 
 
-def markdown(cells, peers):
-    head, *rest = lines_of(cells, peers)
-    rule = ["---" if word in LEFT else "---:" for word in head]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *rest])
+def markdown_table(head, lines, left):
+    rule = ["---" if word in left else "---:" for word in head]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
+
+
+def markdown(origin, cells, peers, notes):
+    """A page: a table for each subject, without the peers that have no row in it."""
+    parts = ["# Results", origin + ".", summary(cells).replace("\n", " "), *(f"- {note}" for note in notes)]
+    for subject in dict.fromkeys(cell.row.subject for cell in cells):
+        of_subject = [cell for cell in cells if cell.row.subject == subject]
+        head, *lines = lines_of(of_subject, [name for name in peers if any(name in cell.peers for cell in of_subject)])
+        parts += [f"## {subject}", markdown_table(head, lines, LEFT)]
+    return "\n\n".join(parts) + "\n"
 
 
 def summary(cells):

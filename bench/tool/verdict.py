@@ -22,6 +22,7 @@ class Cell:
     workers: int
     figure: object  # None: weft has none
     peers: dict  # name -> figure, None where the peer failed
+    kept_word: str = ""  # the verdict of when it was measured, which knew the noise of the peers
 
     @property
     def budget(self):
@@ -44,7 +45,10 @@ class Cell:
 
     @property
     def verdict(self):
-        return judge(self.figure, self.row.better, self.budget, self.best_peer)
+        judged = judge(self.figure, self.row.better, self.budget, self.best_peer)
+        if self.kept_word in ("", judged.word):
+            return judged
+        return Verdict(self.kept_word, self.best_peer[0] if self.kept_word == "behind" and self.best_peer else "")
 
 
 def judge(figure, better, budget, best_peer):

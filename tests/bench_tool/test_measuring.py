@@ -104,11 +104,22 @@ class Results(Suite):
         self.assertNotRegex(text, r"<(script|link|img)|https?:")
 
     def test_a_kept_file_is_shown_again_without_measuring(self):
-        self.suite([row("ping", budget=80)], {"ping": [100]})
-        self.results("--rounds", 2)
+        self.suite([row("ping", budget=80), row("near", peers={"fast": "near"})], {"ping": [100], "near": [53, 54, 52]})
+        self.results("--rounds", 3, "--peers", "fast")
         self.figures({})
         printed = self.bench("--from", self.folder / "results.json")
         self.assertRegex(printed, r"ping +1 +ns +100 +0% +80.0 +missed")
+        # The noise of peers is not kept; the verdict that knew it is.
+        self.assertRegex(printed, r"near +1 +ns +53.0 +2% +50.0 +0.94x +behind \(fast\)")
+
+    def test_the_tables_can_be_had_as_markdown(self):
+        self.suite([row("ping", budget=80, peers={"slow": "ping"}), row("pong", subject="Others")], {"ping": [100], "pong": [5]})
+        file = self.folder / "results.md"
+        self.bench("--rounds", 2, "--peers", "slow", "--markdown", file)
+        text = file.read_text()
+        self.assertIn("| row | workers | unit | weft | ± | slow | ratio | budget | verdict |\n| --- | ---: | --- |", text)
+        self.assertIn("| ping | 1 | ns | 100 | 0% | 400 | 4.00x | 80.0 | missed |", text)
+        self.assertIn("## Others\n\n| row | workers | unit | weft | ± | ratio | budget | verdict |", text)
 
 
 class Failures(Suite):
