@@ -4,6 +4,7 @@ import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -195,6 +196,8 @@ def count_instructions(arguments):
 
 def main(words):
     """0: done. 1: a row has no figure, is slower than the baseline or over its count of instructions. 2: a bad command."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # What is being measured ends too, and what was measured is shown.
     try:
         arguments = parser().parse_args(words)
         check_together(arguments)
@@ -211,3 +214,6 @@ def main(words):
     except Refused as refused:
         print(f"tools/bench: {refused}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("tools/bench: interrupted", file=sys.stderr)
+        return 130

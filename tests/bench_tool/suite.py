@@ -49,13 +49,18 @@ class Suite(unittest.TestCase):
         (self.folder / "figures.json").write_text(json.dumps(by_workers))
         shutil.rmtree(self.folder / "calls", ignore_errors=True)
 
-    def bench(self, *words, status=0):
-        """What it printed, both streams, after the exit status is as told."""
+    def start(self, *words):
+        """tools/bench, running; both its streams are one."""
         command = [sys.executable, "-S", ROOT / "tools/bench", "--rows", self.folder / "rows.json", "--programs", self.folder, *words]
         environment = {name: value for name, value in os.environ.items() if name != "WEFT_BENCH_SCALE"}
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment, check=False)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout + done.stderr
+        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+    def bench(self, *words, status=0):
+        """What it printed, after the exit status is as told."""
+        program = self.start(*words)
+        printed, _ = program.communicate()
+        self.assertEqual(program.returncode, status, printed)
+        return printed
 
     def results(self, *words, status=0):
         """(the file of --json, what was printed)"""

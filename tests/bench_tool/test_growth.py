@@ -23,7 +23,8 @@ class Growth(Suite):
         self.assertRegex(printed, r"timer beside timers +50.0 ±10% +60.0 ±0%")
         kept = json.loads((self.folder / "plots/growth.json").read_text())
         self.assertEqual(kept["machine"]["rounds"], 3)
-        self.assertEqual(kept["curves"][0], {"curve": "timer beside timers", "axis": "timers", "unit": "ns", "points": [[100, 50, 0.1], [1000, 60, 0]]})
+        self.assertEqual(kept["curves"][0], {"curve": "timer beside timers", "axis": "timers", "unit": "ns",
+                                             "points": [[100, 50, 0.1], [1000, 60, 0]]})
         for axis in ("timers", "processes"):
             ElementTree.parse(self.folder / f"plots/{axis}.svg")
 

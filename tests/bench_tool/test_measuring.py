@@ -1,5 +1,7 @@
 """tools/bench from its flags to its files, on programs and peers that are scripts."""
 
+import subprocess
+import time
 import unittest
 
 from suite import WORKERS, Suite, row
@@ -139,6 +141,18 @@ class Failures(Suite):
         results, printed = self.results("--rounds", 1, "--peers", "hung,slow", "--timeout", 1)
         self.assertEqual(results["rows"][0]["peers"], {"slow": 400, "hung": None})
         self.assertIn("hung: no figure for ping on 1 worker: no end after 1 s", printed)
+
+    def test_who_is_interrupted_shows_what_was_measured_and_leaves_nothing_running(self):
+        self.suite([row("ping"), row("hangs", peers={"hung": "hangs"})], {"ping": [100], "hangs": [1]})
+        bench = self.start("--rounds", 1, "--peers", "hung")
+        asked = self.folder / "asked"
+        while bench.poll() is None and not asked.exists():
+            time.sleep(0.01)
+        bench.terminate()
+        printed, _ = bench.communicate(timeout=60)
+        self.assertRegex(printed, r"ping +1 +ns +100")
+        self.assertIn("interrupted", printed)
+        self.assertEqual(subprocess.run(["pgrep", "-f", f"{self.folder}/peer run"], check=False, capture_output=True).stdout, b"")
 
     def test_a_group_that_the_driver_does_not_know_is_said(self):
         self.suite([row("ping", peers={"slow": "absent"})], {"ping": [100]})
