@@ -96,7 +96,10 @@ class Peer:
         self._script("build", capture=False)
 
     def version(self):
-        return self._script("version", capture=True).strip()
+        try:
+            return self._script("version", capture=True).strip()
+        except Failed:
+            return "unknown"  # Figures without a version are better than none.
 
     def _script(self, action, capture):
         command = [str(self.catalogue.driver), action, self.name, str(self.folder)]
