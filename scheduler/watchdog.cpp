@@ -98,6 +98,9 @@ void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
   if (scheduler_.poller_.active() && scheduler_.poll_leader_.compare_exchange_strong(nobody, kWatchdogLeads, std::memory_order_seq_cst)) {
     worker.poll_descriptors(0);
     scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
+    // A worker that went to sleep meanwhile found us leading and did not lead: it sleeps on its parker, and unlike a worker we do not
+    // come back to lead. Either it announced its sleep before its look at the leader, and is seen here, or it sees our store.
+    scheduler_.notify();
   }
   const std::int64_t limit = scheduler_.options_.watchdog_ns;
   if (limit > 0 && !seen.reported && now - seen.since_ns >= limit) {
