@@ -71,7 +71,8 @@ def parser():
     made.add_argument("--growth", metavar="DIR", help="measure how cost grows with the number of processes, messages, timers...: plots in DIR")
     made.add_argument("--instructions", action="store_true", help="hold the instructions per operation to the kept figures; nothing else is done")
     made.add_argument("--list", action="store_true", help="show the rows and measure nothing")
-    made.add_argument("--programs", type=lambda text: pathlib.Path(text).resolve(), metavar="DIR", help="measure the programs of this build tree, as they are; else the "
+    made.add_argument("--programs", type=lambda text: pathlib.Path(text).resolve(), metavar="DIR",
+                      help="measure the programs of this build tree, as they are; else the "
                       "release preset is built first")
     made.add_argument("--rows", type=pathlib.Path, default=ROOT / "bench/rows.json", metavar="FILE", help="what to measure: bench/rows.json")
     return made
