@@ -8,6 +8,8 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
+import tempfile
 import unittest
 
 from suite import ROOT
@@ -63,6 +65,13 @@ class Rows(unittest.TestCase):
     def test_a_peer_has_only_rows_that_the_catalogue_knows(self):
         for row in ROWS["rows"]:
             self.assertLessEqual(set(row["peers"]), set(ROWS["peers"]), row["row"])
+
+    def test_the_tables_of_the_documentation_are_those_of_the_kept_results(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shown = pathlib.Path(folder) / "results.md"
+            command = [sys.executable, ROOT / "tools/bench", "--from", ROOT / "bench/baselines/results.json", "--markdown", shown]
+            subprocess.run(command, check=True, capture_output=True)
+            self.assertEqual((ROOT / "docs/performance/results.md").read_text(), shown.read_text())
 
     def test_the_driver_knows_each_peer_and_its_packages_are_a_group_of_their_own(self):
         driver = (ROOT / "bench" / ROWS["driver"]).read_text()
