@@ -13,6 +13,7 @@ class Figure:
     low: float
     high: float
     rounds: int
+    estimated: bool = False  # low and high: only the spread was kept
 
     @property
     def spread(self):
@@ -38,7 +39,7 @@ def kept_figure(value, spread):
     """A figure of which only median and spread were kept."""
     if spread is None:
         return Figure(value, value, value, 1)
-    return Figure(value, value * (1 - spread), value * (1 + spread), 2)
+    return Figure(value, value * (1 - spread), value * (1 + spread), 2, True)
 
 
 def _range(figure):

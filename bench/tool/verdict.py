@@ -60,7 +60,7 @@ def judge(figure, better, budget, best_peer):
     noise = ahead and figure.overlaps(best_peer[1])
     if budget is not None and worse(figure.value, budget):
         reached = not worse(figure.low if better == "lower" else figure.high, budget)
-        notes = ["some round held it"] if figure.rounds > 1 and reached else []
+        notes = ["some round held it"] if figure.rounds > 1 and reached and not figure.estimated else []
         return Verdict("missed", ", ".join(notes + ([f"{best_peer[0]} ahead"] if ahead and not noise else [])))
     if ahead and noise:
         return Verdict("held", f"{best_peer[0]} ahead within the noise")
