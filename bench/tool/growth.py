@@ -45,24 +45,29 @@ def run(tree, folder, rounds, scale, timeout, machine, progress):
     folder.mkdir(parents=True, exist_ok=True)
     points = points_of(tree)
     weft, samples, failures = Weft(tree, scale), {}, {}
-    for number in range(rounds):
-        for index, (curve, _, size, name) in enumerate(points):
-            if name in failures:
-                continue
-            progress.step(number, rounds, index, len(points), f"{curve}, {size:,}")
-            try:
-                row = Row(name, "", "", "ns", "lower", {}, PROGRAM, name, name, once=True)
-                samples.setdefault(name, []).append(weft.measure(Group(name, PROGRAM, (row,)), 1, timeout)[name])
-            except Failed as failure:
-                failures[name] = str(failure)
-                samples.pop(name, None)
+    interrupted = []
+    try:
+        for number in range(rounds):
+            for index, (curve, _, size, name) in enumerate(points):
+                if name in failures:
+                    continue
+                progress.step(number, rounds, index, len(points), f"{curve}, {size:,}")
+                try:
+                    row = Row(name, "", "", "ns", "lower", {}, PROGRAM, name, name, once=True)
+                    samples.setdefault(name, []).append(weft.measure(Group(name, PROGRAM, (row,)), 1, timeout)[name])
+                except Failed as failure:
+                    failures[name] = str(failure)
+                    samples.pop(name, None)
+    except KeyboardInterrupt:
+        interrupted.append("Interrupted: this is what was measured until then; ? is a single round.")
+        samples = {name: values for name, values in samples.items() if values}
     progress.end()
 
     curves = {}
     for curve, axis, size, name in points:
         if name in samples:
             curves.setdefault(axis, {}).setdefault(curve, []).append((size, figure_of(samples[name])))
-    notes = warnings(machine) + [f"no figure for {name}: {why}" for name, why in failures.items()]
+    notes = warnings(machine) + interrupted + [f"no figure for {name}: {why}" for name, why in failures.items()]
     lines = lines_of(curves)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
