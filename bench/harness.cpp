@@ -181,6 +181,16 @@ double resident_bytes() {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
+void need_memory(std::size_t n, std::size_t bytes) {
+  std::ifstream info("/proc/meminfo");
+  for (std::string word; info >> word;) {
+    std::size_t kibibytes = 0;
+    if (word != "MemAvailable:" || !(info >> kibibytes)) continue;
+    expect(kibibytes > (n * bytes + n * bytes / 4) / 1024, "not enough free memory on this machine");
+    return;
+  }
+}
+
 double cpu_ns() {
   timespec used{};
   if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) throw std::runtime_error("no clock of processor time");

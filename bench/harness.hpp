@@ -48,6 +48,8 @@ class Stopwatch {
 double quantile(std::vector<double>& values, double q);
 /// Memory of this program that is in RAM.
 double resident_bytes();
+/// WrongResult unless the machine has pages for n processes of `bytes` each, and some to spare: else it would start to swap or to kill.
+void need_memory(std::size_t n, std::size_t bytes);
 /// Processor time that this program has used, of all its threads.
 double cpu_ns();
 

@@ -2,7 +2,6 @@
 //
 // Memory is what the program's resident memory grew by, over the number of processes; it includes the pid that the program keeps of each.
 #include <atomic>
-#include <fstream>
 #include <thread>
 
 #include "bench/harness.hpp"
@@ -24,17 +23,6 @@ void poll_until(const Counter& counter, std::size_t value) {
     std::this_thread::sleep_for(1ms);
   }
   std::this_thread::sleep_for(300ms);  // From the last count to the parked process it is a few calls.
-}
-
-/// Pages for n processes of `bytes` each, and some to spare; else the machine would start to swap or to kill.
-void need_memory(std::size_t n, std::size_t bytes) {
-  std::ifstream info("/proc/meminfo");
-  for (std::string word; info >> word;) {
-    std::size_t kibibytes = 0;
-    if (word != "MemAvailable:" || !(info >> kibibytes)) continue;
-    expect(kibibytes > (n * bytes + n * bytes / 4) / 1024, "not enough free memory on this machine");
-    return;
-  }
 }
 
 /// `start(i)` gives the pid of a process that comes to rest after it has counted itself.
