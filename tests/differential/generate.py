@@ -27,6 +27,7 @@ class Generator:
         self.random = random.Random(f"{seed}/{number}")
         self.alive = [f"p{i + 1}" for i in range(scripts.PROCESSES_AT_START)]
         self.dead = []
+        self.trapping, self.waiting, self.links = set(), set(), set()
         self.made = {"m": [], "a": [], "t": []}
         self.now = 0
         self.dues = set()
@@ -40,6 +41,7 @@ class Generator:
         for actor in list(self.alive):
             if self.random.random() < 0.4:
                 steps.append(scripts.Step(actor, (("trap", "on"),)))
+                self.note(steps[-1])
         length = self.random.choice([6, 10, 16, 24, 36])
         while len(steps) < length and self.alive:
             before = copy.deepcopy((self.alive, self.dead, self.made, self.dues))
@@ -53,7 +55,8 @@ class Generator:
         return scripts.Script(name, mode, tuple(steps))
 
     def step(self):
-        actor = self.random.choice(self.alive)
+        free = [process for process in self.alive if process not in self.waiting]
+        actor = self.random.choice(free if free and self.random.random() < 0.95 else self.alive)
         count = self.random.choice([2, 2, 3, 4, 6]) if self.random.random() < 0.2 else 1
         items = []
         while len(items) < count:
@@ -69,11 +72,36 @@ class Generator:
     def note(self, step):
         if step.actor == "advance":
             self.now += int(step.items[0][0])
+            self.waiting.clear()
+            return
+        actor = step.actor
         for item in step.items:
-            gone = step.actor if item[0] in scripts.ENDS_ITS_PROCESS else item[1] if item[0] == "exit_to" and item[2] == "kill" else None
-            if gone in self.alive:
-                self.alive.remove(gone)
-                self.dead.append(gone)
+            verb, target = item[0], item[1] if len(item) > 1 else None
+            if verb == "trap":
+                (self.trapping.add if target == "on" else self.trapping.discard)(actor)
+            elif verb == "await":
+                self.waiting.add(actor)
+            elif verb == "send":
+                self.waiting.discard(target)
+            elif verb in ("link", "spawn_link") and "then" not in item and target in self.alive:
+                self.links.add(frozenset((actor, target)))
+            elif verb == "unlink":
+                self.links.discard(frozenset((actor, target)))
+            elif verb == "spawn_link" and "then" in item and actor not in self.trapping and item[-1] not in ("return", "normal"):
+                self.ends(actor, "normal" if item[-1] == "normal" else "boom")
+            elif verb == "exit_to" and (item[2] == "kill" or (target not in self.trapping and (item[2] != "normal" or target == actor))):
+                self.ends(target, item[2])
+            elif verb in scripts.ENDS_ITS_PROCESS:
+                self.ends(actor, "normal" if verb == "return" else item[-1])
+
+    def ends(self, process, reason):
+        if process not in self.alive:
+            return
+        self.alive.remove(process)
+        self.dead.append(process)
+        for other in [name for pair in self.links if process in pair for name in pair - {process}]:
+            if reason != "normal" and other not in self.trapping:
+                self.ends(other, reason)
 
     # --- operands ---
 

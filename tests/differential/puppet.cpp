@@ -1,7 +1,6 @@
 #include "tests/differential/puppet.hpp"
 
 #include <chrono>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -194,7 +193,7 @@ class Puppet {
     const bool of_self = (by_name ? weft::whereis(target) : made(stage_.names.pid(target))) == self();
     if (of_self) options.alias.reset();
     const MonitorRef ref = by_name ? weft::monitor(target, options) : weft::monitor(*stage_.names.pid(target), options);
-    if (of_self) of_self_.insert(ref);
+    if (of_self) stage_.remember_own(ref);
     stage_.names.add(words[1], ref);
     return "ok";
   }
@@ -204,7 +203,7 @@ class Puppet {
     for (std::size_t i = 2; i < words.size(); ++i) (words[i] == "flush" ? options.flush : options.info) = true;
     const MonitorRef ref = made(stage_.names.monitor(words.at(1)));
     const bool found = weft::demonitor(ref, options);
-    return found && !(options.info && !options.flush && of_self_.contains(ref)) ? "true" : "false";
+    return found && !(options.info && !options.flush && stage_.is_own(ref)) ? "true" : "false";
   }
 
   std::string alias(const Words& words) {
@@ -274,7 +273,6 @@ class Puppet {
 
   Stage& stage_;
   const std::string name_;
-  std::set<MonitorRef> of_self_;
   std::string id_;  // of the item: what `send` sends
   bool returned_ = false;
 };
@@ -318,6 +316,16 @@ void Stage::report(const std::string& puppet, Result result) {
 void Stage::show(const std::string& puppet, std::vector<Seen> mailbox) {
   const std::lock_guard<std::mutex> hold(mutex_);
   mailboxes_[puppet] = std::move(mailbox);
+}
+
+void Stage::remember_own(MonitorRef ref) {
+  const std::lock_guard<std::mutex> hold(mutex_);
+  own_.insert(ref);
+}
+
+bool Stage::is_own(MonitorRef ref) {
+  const std::lock_guard<std::mutex> hold(mutex_);
+  return own_.contains(ref);
 }
 
 std::vector<Result> Stage::results_of(const std::string& puppet) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct Stage {
   std::atomic<bool> loses_a_down = false;  // planted: the first DOWN that is looked at in a script disappears
 
   void report(const std::string& puppet, Result result);
+  /// Monitors that processes hold on themselves.
+  void remember_own(MonitorRef ref);
+  bool is_own(MonitorRef ref);
   void show(const std::string& puppet, std::vector<Seen> mailbox);
   /// What was reported since the last call.
   std::vector<Result> results_of(const std::string& puppet);
@@ -33,6 +37,7 @@ struct Stage {
   std::mutex mutex_;
   std::map<std::string, std::vector<Result>> results_;
   std::map<std::string, std::vector<Seen>> mailboxes_;
+  std::set<MonitorRef> own_;
 };
 
 /// From the conductor: do the step, or without one show the mailbox.

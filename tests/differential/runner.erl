@@ -78,28 +78,39 @@ collect(Missing, Left, Traces) ->
 play({_, Name, Watched, Steps} = Script, Slot, Unit) ->
     Started = [{P, spawn_puppet(P, self())} || P <- ["p1", "p2", "p3"]],
     Begun = greet(say(#state{unit = Unit, watched = Watched, names = maps:from_list([{slot, Slot} | Started])}, ["script ", Name, "\n"])),
-    Played = steps(Steps, Begun),
-    Shown = case Played of {late, _} -> Played; _ -> show(say(Played, "end\n"), length(Steps) + 1) end,
-    clear(case Shown of {late, Last} -> Last; Last -> Last end),
-    case Shown of
-        {late, _} -> play(Script, Slot, 2 * Unit);
-        _ -> lists:reverse(Shown#state.out)
+    {Verdict, Last} = case steps(Steps, Begun) of
+        {in_time, Played} -> in_time(show(say(Played, "end\n"), length(Steps) + 1));
+        Late -> Late
+    end,
+    clear(Last),
+    case Verdict of
+        in_time -> lists:reverse(Last#state.out);
+        late -> play(Script, Slot, 2 * Unit)
     end.
 
 clear(#state{names = Names}) ->
     [exit(Pid, kill) || Pid <- maps:values(Names), is_pid(Pid)],
     [erlang:cancel_timer(Timer) || {"t" ++ _, Timer} <- maps:to_list(Names)],
-    [until(fun() -> not is_process_alive(Pid) end) || Pid <- maps:values(Names), is_pid(Pid)].
+    [until(fun() -> not is_process_alive(Pid) end) || Pid <- maps:values(Names), is_pid(Pid)],
+    forget_messages().  % Results of this time are none of the next.
+
+forget_messages() -> receive _ -> forget_messages() after 0 -> ok end.
 
 until(Holds) -> Holds() orelse begin erlang:yield(), until(Holds) end.
 
-steps([], S) -> S;
+steps([], S) -> {in_time, S};
 steps([Step | Steps], S) ->
-    Done = step(Step, S),
-    Now = erlang:monotonic_time(millisecond),
-    case lists:any(fun(Due) -> Due > Done#state.now andalso Now >= moment(Due, Done) end, Done#state.dues) of
-        true -> {late, Done};
-        false -> steps(Steps, Done)
+    case in_time(step(Step, S)) of
+        {in_time, Done} -> steps(Steps, Done);
+        Late -> Late
+    end.
+
+%% Whether nothing has come yet that is due later.
+in_time(#state{now = Now, dues = Dues} = S) ->
+    Clock = erlang:monotonic_time(millisecond),
+    case lists:any(fun(Due) -> Due > Now andalso Clock >= moment(Due, S) end, Dues) of
+        true -> {late, S};
+        false -> {in_time, S}
     end.
 
 %% What is due comes in the middle between two units.

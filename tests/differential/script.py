@@ -138,6 +138,8 @@ def why_burst_open(step):
                 return "of two ends that meet in a third process the first wins (LIF-4)"
         if verb == "demonitor" and (item[1] in monitors or victim) and tuple(item[2:]) != ("flush",):
             return "whether a DOWN has come already is open (MON-6)"
+        if verb in ("send", "unalias") and item[1] in monitors:
+            return "whether a DOWN switches the alias off first is open (ORD-4, ALI-2)"
         if verb in ("unalias", "demonitor") and item[1] in used:
             return "whether the message has come already is open (ALI-1)"
         if verb == "exit_to" and not to_self and item[2] != "normal":
