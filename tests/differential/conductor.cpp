@@ -32,7 +32,7 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
 bool is_perilous(const Step& step) {
   return step.items.size() > 1 && std::any_of(step.items.begin(), step.items.end(), [&](const Words& words) {
            return (words[0] == "exit_to" && words.at(1) != step.actor && words.at(2) != "normal") ||
-                  (words[0] == "spawn_link" && words.size() > 2);
+                  (words[0].starts_with("spawn_link") && std::find(words.begin(), words.end(), "then") != words.end());
          });
 }
 

@@ -83,11 +83,11 @@ class Generator:
                 self.waiting.add(actor)
             elif verb == "send":
                 self.waiting.discard(target)
-            elif verb in ("link", "spawn_link") and "then" not in item and target in self.alive:
+            elif verb in ("link", "spawn_link", "spawn_link_monitor") and "then" not in item and target in self.alive:
                 self.links.add(frozenset((actor, target)))
             elif verb == "unlink":
                 self.links.discard(frozenset((actor, target)))
-            elif verb == "spawn_link" and "then" in item and actor not in self.trapping and item[-1] not in ("return", "normal"):
+            elif verb.startswith("spawn_link") and "then" in item and actor not in self.trapping and item[-1] not in ("return", "normal"):
                 self.ends(actor, "normal" if item[-1] == "normal" else "boom")
             elif verb == "exit_to" and (item[2] == "kill" or (target not in self.trapping and (item[2] != "normal" or target == actor))):
                 self.ends(target, item[2])
@@ -156,9 +156,9 @@ class Generator:
         return "trap", self.random.choice(["on", "on", "off"])
 
     def do_spawn(self, _):
-        verb = self.random.choice(["spawn", "spawn_link", "spawn_link", "spawn_monitor"])
+        verb = self.random.choice(["spawn", "spawn_link", "spawn_link", "spawn_monitor", "spawn_link_monitor"])
         child = f"p{len(self.alive) + len(self.dead) + 1}"
-        words = [verb, child] + ([self.new("m")] if verb == "spawn_monitor" else [])
+        words = [verb, child] + ([self.new("m")] if verb.endswith("_monitor") else [])
         if len(self.alive) > 7 or self.random.random() < 0.3:
             self.dead.append(child)
             return words + ["then"] + self.random.choice([["return"], ["crash"], ["throw"], ["exit", self.random.choice(REASONS)]])

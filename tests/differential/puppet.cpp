@@ -148,7 +148,8 @@ class Puppet {
 
   std::string spawn(const Words& words) {
     const std::string& child = words.at(1);
-    const bool monitors = words[0] == "spawn_monitor";
+    const bool monitors = words[0].ends_with("_monitor");
+    const SpawnOptions options{.link = words[0].starts_with("spawn_link")};
     const std::size_t then = monitors ? 3 : 2;
     const Words body = words.size() > then ? Words(words.begin() + static_cast<std::ptrdiff_t>(then) + 1, words.end()) : Words{};
     const auto run = [&stage = stage_, child, body] {
@@ -159,11 +160,11 @@ class Puppet {
       }
     };
     if (monitors) {
-      const Monitored made = weft::spawn_monitor(run);
+      const Monitored made = weft::spawn_monitor(options, run);
       stage_.names.add(words.at(2), made.ref);
       stage_.names.add(child, made.pid);
     } else {
-      stage_.names.add(child, words[0] == "spawn_link" ? weft::spawn_link(run) : weft::spawn(run));
+      stage_.names.add(child, options.link ? weft::spawn_link(run) : weft::spawn(run));
     }
     return "ok";
   }
@@ -282,6 +283,7 @@ const std::map<std::string_view, Puppet::Verb> Puppet::kVerbs = {
     {"spawn", &Puppet::spawn},
     {"spawn_link", &Puppet::spawn},
     {"spawn_monitor", &Puppet::spawn},
+    {"spawn_link_monitor", &Puppet::spawn},
     {"link", &Puppet::link},
     {"unlink", &Puppet::unlink},
     {"alive", &Puppet::alive},

@@ -182,7 +182,7 @@ why_skipped(Actor, Items, S) ->
 is_perilous(_, [_]) -> false;
 is_perilous(Actor, Items) ->
     lists:any(fun(["exit_to", To, Reason]) -> To =/= Actor andalso Reason =/= "normal";
-                 (["spawn_link", _, "then" | _]) -> true;
+                 (["spawn_link" ++ _ | Words]) -> lists:member("then", Words);
                  (_) -> false
               end, Items).
 
@@ -445,6 +445,9 @@ do(["spawn", Child | Then], Context, _) -> {made, #{Child => spawn(body(Child, T
 do(["spawn_link", Child | Then], Context, _) -> {made, #{Child => spawn_link(body(Child, Then, Context))}};
 do(["spawn_monitor", Child, Monitor | Then], Context, _) ->
     {Pid, Ref} = spawn_monitor(body(Child, Then, Context)),
+    {made, #{Child => Pid, Monitor => Ref}};
+do(["spawn_link_monitor", Child, Monitor | Then], Context, _) ->
+    {Pid, Ref} = spawn_opt(body(Child, Then, Context), [link, monitor]),
     {made, #{Child => Pid, Monitor => Ref}};
 do(["link", To], _, Names) -> try link(maps:get(To, Names)) of true -> "ok" catch error:noproc -> "noproc" end;
 do(["unlink", To], _, Names) -> unlink(maps:get(To, Names)), "ok";

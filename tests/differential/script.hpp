@@ -15,7 +15,8 @@
 //   send DEST                                   the message STEP.ITEM to pN, to the name nN, or through aN or the alias of mN
 //   take oldest | all | SELECTOR                what is in the mailbox; never waits
 //   await SELECTOR [for N]                      waits for it; SELECTOR: message pN | exit pN | down mN | timer tN
-//   spawn pN | spawn_link pN | spawn_monitor pN mN   each may end with: then return | then exit REASON | then crash | then throw
+//   spawn pN | spawn_link pN | spawn_monitor pN mN | spawn_link_monitor pN mN
+//                                               each may end with: then return | then exit REASON | then crash | then throw
 //   link pN | unlink pN | alive pN
 //   monitor mN pN|nN [alias explicit_unalias|demonitor|reply_demonitor]
 //   demonitor mN [flush] [info]

@@ -3,7 +3,7 @@ import dataclasses
 import re
 
 ENDS_ITS_PROCESS = {"exit", "crash", "throw", "return"}
-AFTER_A_PERIL = {"send", "exit_to", "alive", "monitor", "demonitor", "spawn", "spawn_link", "spawn_monitor", "alias", "unalias", "catch_exit"}
+AFTER_A_PERIL = {"send", "exit_to", "alive", "monitor", "demonitor", "spawn", "spawn_link", "spawn_monitor", "spawn_link_monitor", "alias", "unalias", "catch_exit"}
 PROCESSES_AT_START = 3
 
 
@@ -66,7 +66,7 @@ _SELECTOR = r"(message p\d+|exit p\d+|down m\d+|timer t\d+)"
 _THEN = rf"( then (return|crash|throw|exit {_REASON}))?"
 _ITEM = re.compile("|".join([
     r"send [pnam]\d+", rf"take (oldest|all|{_SELECTOR})", rf"await {_SELECTOR}( for \d+)?",
-    rf"spawn p\d+{_THEN}", rf"spawn_link p\d+{_THEN}", rf"spawn_monitor p\d+ m\d+{_THEN}",
+    rf"spawn p\d+{_THEN}", rf"spawn_link p\d+{_THEN}", rf"spawn(_link)?_monitor p\d+ m\d+{_THEN}",
     r"(link|unlink|alive) p\d+", r"monitor m\d+ [pn]\d+( alias (explicit_unalias|demonitor|reply_demonitor))?",
     r"demonitor m\d+( flush)?( info)?", r"alias a\d+ (explicit_unalias|reply)", r"unalias [am]\d+",
     rf"exit {_REASON}", rf"exit_to p\d+ {_REASON}", rf"catch_exit {_REASON}", "crash|throw|return|hibernate", "trap (on|off)",
@@ -146,7 +146,7 @@ def why_burst_open(step):
             victim = item[1]
         if verb.startswith("spawn") and "then" in item:
             brief.add(item[1])
-        if verb in ("monitor", "spawn_monitor"):
+        if verb == "monitor" or verb.endswith("_monitor"):
             monitors.add(item[1 if verb == "monitor" else 2])
         if verb == "send":
             used.add(item[1])
