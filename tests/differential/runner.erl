@@ -20,7 +20,8 @@
     players = #{},
     results = #{},        % "p1" => [Result], those not told yet, latest first
     now = 0, epoch = 0,   % in units; of unit 0, in milliseconds
-    dues = []             % in units: when timers fire and waits end
+    dues = [],            % in units: when timers fire and waits end
+    late = false
 }).
 
 main([File]) ->
@@ -105,7 +106,8 @@ steps([Step | Steps], S) ->
         Late -> Late
     end.
 
-%% Whether nothing has come yet that is due later.
+%% Whether all along nothing has come yet that was due later.
+in_time(#state{late = true} = S) -> {late, S};
 in_time(#state{now = Now, dues = Dues} = S) ->
     Clock = erlang:monotonic_time(millisecond),
     case lists:any(fun(Due) -> Due > Now andalso Clock >= moment(Due, S) end, Dues) of
@@ -117,7 +119,7 @@ in_time(#state{now = Now, dues = Dues} = S) ->
 moment(Due, #state{epoch = Epoch, unit = Unit}) -> Epoch + Due * Unit - Unit div 2.
 
 step({Number, Text, "advance", [[N]]}, S) ->
-    After = settle(pass(S#state{now = S#state.now + list_to_integer(N)}, S#state.now)),
+    After = pass(S, S#state.now + list_to_integer(N)),
     finish(Number, none, say(S#state{out = []}, [integer_to_list(Number), " ", Text]), After, S);
 step({Number, Text, Actor, Items}, S) ->
     Line = say(S#state{out = []}, [integer_to_list(Number), " ", Text, " -> "]),
@@ -143,13 +145,15 @@ add_dues(Due, #state{now = Now, dues = Dues, unit = Unit} = S) ->
 %% For the puppet: when, on the real clock, is so many units ahead?
 clock(#state{now = Now} = S) -> fun(Units) -> moment(Now + Units, S) end.
 
-%% Sleeps until what is due by now has come; not at all where nothing is.
-pass(#state{now = Now, dues = Dues} = S, Before) ->
-    case [D || D <- Dues, D > Before, D =< Now] of
-        [] -> S;
-        Due ->
-            Until = S#state.epoch + lists:max(Due) * S#state.unit,
-            receive after max(0, Until - erlang:monotonic_time(millisecond)) -> S end
+%% Until then: sleeps past each moment at which something is due, and waits for what comes of it before the next. Where nothing is due no time
+%% passes.
+pass(#state{now = Now, dues = Dues, epoch = Epoch, unit = Unit} = S, Then) ->
+    case lists:sort([Due || Due <- Dues, Due > Now, Due =< Then]) of
+        [] -> settle(S#state{now = Then});
+        [Due | _] ->
+            receive after max(0, Epoch + Due * Unit - erlang:monotonic_time(millisecond)) -> ok end,
+            {Verdict, Passed} = in_time(settle(S#state{now = Due})),
+            pass(Passed#state{late = Verdict =:= late}, Then)
     end.
 
 finish(Number, Acted, Line, After, Before) ->
