@@ -338,8 +338,8 @@ bool RuntimeCore::withdraw(ControlBlock& self, std::uint64_t number) noexcept {
 }
 
 bool RuntimeCore::demonitor(ControlBlock& self, const MonitorRef& ref, const DemonitorOptions& options) {
-  if (RefAccess::owner(ref) != self.pid) return !options.info;  // MON-7
-  drain(self);                                                  // So that a Down that is here already counts as received (MON-6).
+  if (RefAccess::owner(ref) != self.pid) return !options.info || options.flush;  // MON-7; nothing had to be flushed (MON-6).
+  drain(self);  // So that a Down that is here already counts as received (MON-6).
   const bool found = withdraw(self, RefAccess::number(ref));
   bool flushed = false;
   // Not inside a predicate: the Down that is looked at there must stay where it is.

@@ -231,6 +231,20 @@ TEST_P(Monitors, Mon7ARefOfAnotherProcessIsOutOfReach) {
   });
 }
 
+TEST_P(Monitors, Mon7WhatDemonitorTellsOfARefOfAnotherProcess) {
+  run([&] {
+    const Pid stranger = spawn(puppet);
+    const MonitorRef ref = monitor(spawn(receive_forever));
+    bool found = true, unflushed = false;
+    ask(stranger, [&] {
+      found = demonitor(ref, {.info = true});
+      unflushed = demonitor(ref, {.flush = true, .info = true});
+    });
+    EXPECT_FALSE(found);
+    EXPECT_TRUE(unflushed);  // No DOWN had to be flushed (MON-6).
+  });
+}
+
 TEST_P(MonitorsInVirtualTime, Mon8AWatchersEndTakesItsMonitorsAway) {
   run([&] {
     const Pid target = spawn(receive_forever);
