@@ -31,7 +31,7 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
 /// A burst with an end in it that does not come last: whoever does not trap exits may be gone before the burst is over.
 bool is_perilous(const Step& step) {
   return step.items.size() > 1 && std::any_of(step.items.begin(), step.items.end(), [&](const Words& words) {
-           return (words[0] == "exit_to" && words.at(1) != step.actor && words.at(2) != "normal") ||
+           return (words[0] == "exit_to" && words.size() == 3 && words[1] != step.actor && words[2] != "normal") ||
                   (words[0].starts_with("spawn_link") && std::find(words.begin(), words.end(), "then") != words.end());
          });
 }
@@ -135,7 +135,7 @@ class Conductor::Performance {
     std::vector<Result> results = stage_.results_of(step.actor);
     if (!actor.alive) {
       results.resize(std::min(results.size(), step.items.size() - 1));
-      if (const Words& last = step.items.back(); last[0].starts_with("spawn")) stage_.names.forget(last.at(1));
+      if (const Words& last = step.items.back(); last[0].starts_with("spawn") && last.size() > 1) stage_.names.forget(last[1]);
     }
     std::vector<std::string> texts;
     for (const Result& result : results) texts.push_back(text_of_result(actor, result));

@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
       conductor.play(script, std::cout);
       std::cout.flush();  // A crash in the next script must not take this trace with it.
     }
-  } catch (const std::exception& error) {  // BadScript, and at() for operands that are missing
+  } catch (const weft::differential::BadScript& error) {
     std::cerr << "weft_differential: " << file << ": " << error.what() << '\n';
     return 2;
   }

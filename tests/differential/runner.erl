@@ -6,7 +6,7 @@
 %% is a signal like others, and waits in a receive, twice in a row. Units of time are milliseconds of the real clock, several at first; a
 %% script in which a step came too late for them is played again with longer ones. So no result depends on how fast the machine is.
 -module(runner).
--export([main/1, puppet/2]).
+-export([main/1]).
 
 -define(AT_ONCE, 16).        % scripts
 -define(FIRST_UNIT_MS, 16).
@@ -27,6 +27,8 @@
 main([File]) ->
     logger:set_primary_config(level, none),  % Crashes are part of the scripts.
     process_flag(trap_exit, true),           % Those of the conductors are not.
+    %% Who has to wait for its code to be loaded looks like one that waits for a message.
+    ok = code:ensure_modules_loaded([runner_puppet, runner_queue, lists, maps, string, unicode_util]),
     case file:read_file(File) of
         {ok, Bytes} ->
             Scripts = read(string:split(Bytes, "\n", all)),
@@ -77,7 +79,7 @@ collect(Missing, Left, Traces) ->
 %% --- one script ---
 
 play({_, Name, Watched, Steps} = Script, Slot, Unit) ->
-    Started = [{P, spawn_puppet(P, self())} || P <- ["p1", "p2", "p3"]],
+    Started = [{P, spawn(runner_puppet, run, [P, self()])} || P <- ["p1", "p2", "p3"]],
     Begun = greet(say(#state{unit = Unit, watched = Watched, names = maps:from_list([{slot, Slot} | Started])}, ["script ", Name, "\n"])),
     {Verdict, Last} = case steps(Steps, Begun) of
         {in_time, Played} -> in_time(show(say(Played, "end\n"), length(Steps) + 1));
@@ -161,7 +163,8 @@ finish(Number, Acted, Line, After, Before) ->
                               (maps:get(Name, Before#state.players))#player.alive =:= true],
     {Outcome, Told} = case Acted of none -> {"", After}; _ -> outcome(Acted, After) end,
     Woken = lists:foldl(fun woken/2, say(Told, [lists:reverse(Line#state.out), Outcome, "\n"]), lists:sort(maps:keys(Told#state.players))),
-    Ended = lists:foldl(fun({Name, Reason}, S) -> say(S, ["  ", Name, " ended ", reason_text(Reason), "\n"]) end, Woken, lists:sort(Died)),
+    TellEnd = fun({Name, Reason}, S) -> say(S, ["  ", Name, " ended ", runner_puppet:reason_text(Reason), "\n"]) end,
+    Ended = lists:foldl(TellEnd, Woken, lists:sort(Died)),
     Greeted = greet(Ended),
     case Greeted#state.watched of
         true -> show(Greeted, Number);
@@ -173,7 +176,7 @@ why_skipped(Actor, Items, S) ->
         #{Actor := #player{alive = true, awaits = true}} -> "busy";
         #{Actor := #player{alive = true, pid = Pid, queue = Queue}} ->
             {trap_exit, Traps} = process_info(Pid, trap_exit),
-            Oldest = hd(Items) =:= ["take", "oldest"] andalso (not S#state.watched orelse oldest_is_open(Queue)),
+            Oldest = hd(Items) =:= ["take", "oldest"] andalso (not S#state.watched orelse runner_queue:oldest_is_open(Queue)),
             case Oldest orelse (is_perilous(Actor, Items) andalso not Traps) of
                 true -> "open";
                 false -> ""
@@ -226,7 +229,7 @@ told(Name, Results, S) ->
     lists:mapfoldl(fun({taken, []}, Acc) -> {"nothing", Acc};
                       ({taken, Messages}, Acc) ->
                           #player{queue = Queue} = maps:get(Name, Acc#state.players),
-                          {Text, Rest} = take([seen(M, Acc) || M <- Messages], Queue),
+                          {Text, Rest} = runner_queue:take([seen(M, Acc) || M <- Messages], Queue),
                           {Text, update(Name, Acc, fun(P) -> P#player{queue = Rest} end)};
                       (Text, Acc) -> {Text, Acc}
                    end, S, Results).
@@ -307,9 +310,9 @@ show_one(Name, Section, S) ->
                 true -> {Player#player.queue, ""};
                 false ->
                     {messages, Messages} = process_info(Player#player.pid, messages),
-                    look([seen(M, S) || M <- Messages], Player#player.queue, Section)
+                    runner_queue:look([seen(M, S) || M <- Messages], Player#player.queue, Section)
             end,
-            Line = lists:flatten([state_text(Player#player.pid, S), mail(canonical(Queue)), Order]),
+            Line = lists:flatten([state_text(Player#player.pid, S), mail(runner_queue:canonical(Queue)), Order]),
             Told = case Line =:= Player#player.shown of
                 true -> S;
                 false -> say(S, ["  ", Name, ":", Line, "\n"])
@@ -321,9 +324,9 @@ show_one(Name, Section, S) ->
 state_text(Pid, S) ->
     [{trap_exit, Traps}, {links, Links}, {monitored_by, Watchers}, {registered_name, Registered}] =
         process_info(Pid, [trap_exit, links, monitored_by, registered_name]),
-    Names = fun(Pids) -> lists:sort([name_of(P, S) || P <- Pids, P =/= Pid, P =/= self()]) end,
+    Names = fun(Pids) -> lists:sort([runner_puppet:name_of(P, S#state.names) || P <- Pids, P =/= Pid, P =/= self()]) end,
     [[" trap" || Traps], list(" links=", Names(Links)), list(" watched=", Names(Watchers)),
-     list(" name=", [script_name(Registered) || Registered =/= []])].
+     list(" name=", [runner_puppet:script_name(Registered) || Registered =/= []])].
 
 list(_, []) -> "";
 list(Title, Values) -> [Title, lists:join(",", Values)].
@@ -331,200 +334,13 @@ list(Title, Values) -> [Title, lists:join(",", Values)].
 mail("") -> "";
 mail(Text) -> [" mail=[", Text, "]"].
 
-name_of(Value, #state{names = Names}) ->
-    case [Name || {Name, V} <- maps:to_list(Names), V =:= Value] of
-        [Name | _] -> Name;
-        [] -> if is_pid(Value) -> "p?"; true -> "m?" end
-    end.
-
-reason_text(Reason) when is_atom(Reason) -> atom_to_list(Reason);
-reason_text({Kind, N}) when is_integer(N) -> [atom_to_list(Kind), ":", integer_to_list(N)];
-reason_text({{nocatch, _}, _}) -> "nocatch";
-reason_text({_, Stack}) when is_list(Stack) -> "error".
-
 seen({message, From, Id}, _) -> {message, From, From, From ++ ":" ++ Id};
 seen({timer, Timer}, _) -> {timer, Timer, Timer, "timer(" ++ Timer ++ ")"};
 seen({timeout, _, {timer, Timer}}, _) -> {timer, Timer, Timer, "timeout(" ++ Timer ++ ")"};
 seen({'EXIT', Pid, Reason}, S) ->
-    From = name_of(Pid, S),
-    {exit, From, From, lists:flatten(["EXIT(", From, ",", reason_text(Reason), ")"])};
+    From = runner_puppet:name_of(Pid, S#state.names),
+    {exit, From, From, lists:flatten(["EXIT(", From, ",", runner_puppet:reason_text(Reason), ")"])};
 seen({'DOWN', Ref, process, Object, Reason}, S) ->
-    Of = case Object of {Name, _} -> script_name(Name); _ -> name_of(Object, S) end,
-    {down, name_of(Ref, S), Of, lists:flatten(["DOWN(", name_of(Ref, S), ",", Of, ",", reason_text(Reason), ")"])}.
-
-%% --- mailboxes: as in queue.cpp ---
-
-look(Now, Queue, Section) ->
-    Old = [Seen || {Seen, _} <- Queue],
-    case lists:prefix(Old, Now) of
-        true -> {Queue ++ [{Seen, Section} || Seen <- lists:nthtail(length(Old), Now)], ""};
-        false -> {[{Seen, Section} || Seen <- Now], " DISORDER"}
-    end.
-
-take(Taken, Queue) ->
-    {Removed, Rest} = lists:mapfoldl(fun(Seen, Left) ->
-        case lists:keytake(Seen, 1, Left) of
-            {value, Entry, Others} -> {Entry, Others};
-            false -> {{Seen, not_seen_before}, Left}  % An atom: later than every number.
-        end
-    end, Queue, Taken),
-    {canonical(Removed), Rest}.
-
-oldest_is_open([]) -> false;
-oldest_is_open([{{_, _, Sender, _}, Section} | _] = Queue) ->
-    First = [Seen || {Seen, In} <- Queue, In =:= Section],
-    Farewells = lists:takewhile(fun is_farewell/1, First),
-    lists:any(fun({_, _, Other, _}) -> Other =/= Sender end, First)
-        orelse (length(Farewells) > 1 andalso lists:keymember(down, 1, Farewells)).
-
-is_farewell({Kind, _, _, _}) -> Kind =:= exit orelse Kind =:= down.
-
-canonical(Entries) ->
-    Sections = lists:usort([Section || {_, Section} <- Entries]),
-    lists:append(lists:join(" ", [Text || Section <- Sections, Text <- canonical_section([Seen || {Seen, In} <- Entries, In =:= Section])])).
-
-canonical_section(Seen) ->
-    Senders = lists:usort([Sender || {_, _, Sender, _} <- Seen]),
-    [Text || Sender <- Senders, {_, _, _, Text} <- farewells_sorted([One || {_, _, From, _} = One <- Seen, From =:= Sender])].
-
-farewells_sorted([]) -> [];
-farewells_sorted(Seen) ->
-    case lists:splitwith(fun is_farewell/1, Seen) of
-        {[], [Message | Rest]} -> [Message | farewells_sorted(Rest)];
-        {Farewells, Rest} ->
-            {Exits, Downs} = lists:partition(fun({Kind, _, _, _}) -> Kind =:= exit end, Farewells),
-            Exits ++ lists:keysort(4, Downs) ++ farewells_sorted(Rest)
-    end.
-
-%% --- the processes of a script ---
-
-spawn_puppet(Name, Conductor) -> spawn(?MODULE, puppet, [Name, Conductor]).
-
-puppet(Name, Conductor) ->
-    receive
-        {perform, Number, Items, Names, Clock} -> perform(Items, 1, Number, Name, Conductor, Names, Clock)
-    end.
-
-perform([], _, _, Name, Conductor, _, _) -> puppet(Name, Conductor);
-perform([["return"] | _], _, _, _, _, _, _) -> ok;
-perform([Item | Items], I, Number, Name, Conductor, Names, Clock) ->
-    Id = integer_to_list(Number) ++ "." ++ integer_to_list(I),
-    Result = case [Word || Word <- needs(Item), not is_map_key(Word, Names)] of
-        [] -> do(Item, {Name, Id, Conductor, Clock}, Names);
-        _ -> "nobody"
-    end,
-    {Text, Made} = case Result of
-        {made, Bindings} -> {"ok", Bindings};
-        _ -> {Result, #{}}
-    end,
-    Conductor ! {result, Name, Text, Made},
-    case Item of
-        ["hibernate"] -> erlang:hibernate(?MODULE, puppet, [Name, Conductor]);
-        _ -> perform(Items, I + 1, Number, Name, Conductor, maps:merge(Names, Made), Clock)
-    end.
-
-%% The operands that must have been made.
-needs(["spawn" ++ _ | _]) -> [];
-needs(["alias" | _]) -> [];
-needs(["monitor", _, To | _]) -> unless_name(To);
-needs(["register", _, Pid]) -> [Pid];
-needs([V, _, _, To]) when V =:= "after"; V =:= "timer" -> unless_name(To);
-needs([V, Kind, Key | _]) when V =:= "take" orelse V =:= "await", Kind =:= "exit" orelse Kind =:= "down" -> [Key];
-needs([V | _]) when V =:= "take"; V =:= "await"; V =:= "exit"; V =:= "catch_exit"; V =:= "trap"; V =:= "unregister"; V =:= "whereis" -> [];
-needs([_, To | _]) -> unless_name(To);
-needs(_) -> [].
-
-unless_name("n" ++ _) -> [];
-unless_name(Name) -> [Name].
-
-do(["send", "n" ++ _ = To], {Name, Id, _, _}, Names) -> or_badarg(fun() -> erlang_name(To, Names) ! {message, Name, Id} end);
-do(["send", To], {Name, Id, _, _}, Names) -> maps:get(To, Names) ! {message, Name, Id}, "ok";
-do(["take", "oldest"], _, _) -> {taken, receive M -> [M] after 0 -> [] end};
-do(["take", "all"], _, _) -> {taken, take_all()};
-do(["take" | Selector], _, Names) -> {taken, selective(Selector, Names, 0)};
-do(["await", Kind, Key], _, Names) -> {taken, selective([Kind, Key], Names, infinity)};
-do(["await", Kind, Key, "for", N], {_, _, _, Clock}, Names) ->
-    {taken, selective([Kind, Key], Names, max(0, Clock(list_to_integer(N)) - erlang:monotonic_time(millisecond)))};
-do(["spawn", Child | Then], Context, _) -> {made, #{Child => spawn(body(Child, Then, Context))}};
-do(["spawn_link", Child | Then], Context, _) -> {made, #{Child => spawn_link(body(Child, Then, Context))}};
-do(["spawn_monitor", Child, Monitor | Then], Context, _) ->
-    {Pid, Ref} = spawn_monitor(body(Child, Then, Context)),
-    {made, #{Child => Pid, Monitor => Ref}};
-do(["spawn_link_monitor", Child, Monitor | Then], Context, _) ->
-    {Pid, Ref} = spawn_opt(body(Child, Then, Context), [link, monitor]),
-    {made, #{Child => Pid, Monitor => Ref}};
-do(["link", To], _, Names) -> try link(maps:get(To, Names)) of true -> "ok" catch error:noproc -> "noproc" end;
-do(["unlink", To], _, Names) -> unlink(maps:get(To, Names)), "ok";
-do(["alive", To], _, Names) -> atom_to_list(is_process_alive(maps:get(To, Names)));
-do(["monitor", Monitor, To | Options], _, Names) ->
-    Target = case To of "n" ++ _ -> erlang_name(To, Names); _ -> maps:get(To, Names) end,
-    {made, #{Monitor => erlang:monitor(process, Target, [{alias, list_to_atom(Mode)} || ["alias", Mode] <- [Options]])}};
-do(["demonitor", Monitor, "flush", "info"], _, Names) ->
-    %% MON-6: weft answers false where a DOWN had to be flushed, as documented; Erlang also where there was neither a monitor nor a DOWN.
-    Ref = maps:get(Monitor, Names),
-    {messages, Messages} = process_info(self(), messages),
-    Waits = lists:any(fun({'DOWN', R, process, _, _}) -> R =:= Ref; (_) -> false end, Messages),
-    atom_to_list(erlang:demonitor(Ref, [flush, info]) orelse not Waits);
-do(["demonitor", Monitor | Options], _, Names) ->
-    atom_to_list(erlang:demonitor(maps:get(Monitor, Names), [list_to_atom(Option) || Option <- Options]));
-do(["alias", Alias, Mode], _, _) -> {made, #{Alias => erlang:alias([list_to_atom(Mode)])}};
-do(["unalias", Alias], _, Names) -> atom_to_list(erlang:unalias(maps:get(Alias, Names)));
-do(["exit", Reason], _, _) -> exit(reason(Reason));
-do(["exit_to", To, Reason], _, Names) -> exit(maps:get(To, Names), reason(Reason)), "ok";
-do(["catch_exit", Reason], _, _) -> try exit(reason(Reason)) catch exit:Caught -> lists:flatten(["caught ", reason_text(Caught)]) end;
-do(["crash"], _, _) -> erlang:error(crash);
-do(["throw"], _, _) -> throw(42);
-do(["trap", Flag], _, _) -> case process_flag(trap_exit, Flag =:= "on") of true -> "on"; false -> "off" end;
-do(["hibernate"], _, _) -> "ok";
-do(["register", To, Pid], _, Names) -> or_badarg(fun() -> register(erlang_name(To, Names), maps:get(Pid, Names)) end);
-do(["unregister", To], _, Names) -> or_badarg(fun() -> unregister(erlang_name(To, Names)) end);
-do(["whereis", To], _, Names) ->
-    case whereis(erlang_name(To, Names)) of
-        undefined -> "nothing";
-        Pid -> name_of(Pid, #state{names = Names})
-    end;
-do([Verb, Timer, N, To], {_, _, _, Clock}, Names) when Verb =:= "after"; Verb =:= "timer" ->
-    Target = case To of "n" ++ _ -> erlang_name(To, Names); _ -> maps:get(To, Names) end,
-    At = Clock(list_to_integer(N)),
-    Start = case Verb of "after" -> fun erlang:send_after/4; "timer" -> fun erlang:start_timer/4 end,
-    {made, #{Timer => Start(At, Target, {timer, Timer}, [{abs, true}])}};
-do(["cancel", Timer], _, Names) -> pending(erlang:cancel_timer(maps:get(Timer, Names)));
-do(["read", Timer], _, Names) -> pending(erlang:read_timer(maps:get(Timer, Names)));
-do(Item, _, _) -> "ERROR no verb '" ++ hd(Item) ++ "'".
-
-pending(false) -> "false";
-pending(_) -> "pending".
-
-or_badarg(Call) -> try Call() of _ -> "ok" catch error:badarg -> "badarg" end.
-
-%% Names are the node's, so each script that is played at the same time has its own.
-erlang_name(Name, #{slot := Slot}) -> list_to_atom("differential_" ++ integer_to_list(Slot) ++ "_" ++ Name).
-script_name(Atom) -> lists:last(string:lexemes(atom_to_list(Atom), "_")).
-
-body(Child, [], {_, _, Conductor, _}) -> fun() -> puppet(Child, Conductor) end;
-body(_, ["then", "return"], _) -> fun() -> ok end;
-body(_, ["then", "exit", Reason], _) -> fun() -> exit(reason(Reason)) end;
-body(_, ["then", "crash"], _) -> fun() -> erlang:error(crash) end;
-body(_, ["then", "throw"], _) -> fun() -> throw(42) end.
-
-reason(Word) ->
-    case string:split(Word, ":") of
-        [Kind, N] -> {list_to_atom(Kind), list_to_integer(N)};
-        [Kind] -> list_to_atom(Kind)
-    end.
-
-take_all() -> receive M -> [M | take_all()] after 0 -> [] end.
-
-selective(["message", From], _, Wait) -> receive {message, From, _} = M -> [M] after Wait -> [] end;
-selective(["exit", From], Names, Wait) ->
-    Pid = maps:get(From, Names),
-    receive {'EXIT', Pid, _} = M -> [M] after Wait -> [] end;
-selective(["down", Monitor], Names, Wait) ->
-    Ref = maps:get(Monitor, Names),
-    receive {'DOWN', Ref, process, _, _} = M -> [M] after Wait -> [] end;
-selective(["timer", Timer], _, Wait) ->
-    receive
-        {timer, Timer} = M -> [M];
-        {timeout, _, {timer, Timer}} = M -> [M]
-    after Wait -> []
-    end.
+    Of = case Object of {Name, _} -> runner_puppet:script_name(Name); _ -> runner_puppet:name_of(Object, S#state.names) end,
+    Monitor = runner_puppet:name_of(Ref, S#state.names),
+    {down, Monitor, Of, lists:flatten(["DOWN(", Monitor, ",", Of, ",", runner_puppet:reason_text(Reason), ")"])}.

@@ -125,6 +125,8 @@ def why_burst_open(step):
             return "what has arrived in a burst is open (ORD-4)"
         if not last and (verb in ENDS_ITS_PROCESS or verb in ("hibernate", "await") or to_self):
             return "what ends or suspends the process is not last"
+        if verb == "trap" and brief:
+            return "whether a child's end comes before is open (EXR-9)"
         if brief.intersection(item[1:]):
             return "when a child ends that runs by itself is open"
         if victim is not None:

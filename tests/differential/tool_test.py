@@ -44,7 +44,8 @@ class Scripts(unittest.TestCase):
     def test_bursts_with_more_than_one_outcome_are_named(self):
         for burst in ["p1 exit_to p2 boom ; link p2", "p1 exit_to p2 boom ; exit_to p3 bang", "p1 exit_to p2 boom ; whereis n1",
                       "p1 exit_to p2 boom ; alive p3", "p1 exit boom ; send p2", "p1 spawn p4 then crash ; monitor m1 p4",
-                      "p1 monitor m1 p2 ; demonitor m1 info", "p1 send p2 ; take all", "p1 send a1 ; unalias a1"]:
+                      "p1 monitor m1 p2 ; demonitor m1 info", "p1 send p2 ; take all", "p1 send a1 ; unalias a1",
+                      "p1 spawn_link p4 then crash ; trap off"]:
             self.assertIsNotNone(scripts.why_open(script_of(burst)), burst)
         for burst in ["p1 send p2 ; exit_to p2 kill ; alive p2 ; monitor m1 p2", "p1 link p2 ; unlink p2 ; link p2", "p1 send p2 ; exit boom"]:
             self.assertIsNone(scripts.why_open(script_of(burst)), burst)
