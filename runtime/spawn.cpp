@@ -146,7 +146,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   const std::size_t stack_bytes = wanted.stack_bytes != 0 ? wanted.stack_bytes : options.stack_bytes;
   child.wanted_stack_bytes = static_cast<std::uint32_t>(stack_bytes);
   child.urgency.store(urgency_of(wanted.priority), std::memory_order_relaxed);
-  child.budget = kSlice;
+  child.budget = fresh_slice();
   child.no_suspend = 0;
   child.doomed_slices = 0;
   child.unwound = false;
@@ -232,6 +232,7 @@ Pid RuntimeCore::whereis_or_spawn(std::string_view name, SpawnRequest& request) 
       return spawn(request);
     } catch (const NameTaken&) {
       // Somebody else was first, or the holder is dying: look again when others have run.
+      base::explore_spin("whereis or spawn");
       if (ControlBlock* self = current_process()) {
         checkpoint(*self);
         scheduler::Worker::yield(*self);
