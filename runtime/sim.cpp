@@ -65,7 +65,7 @@ void kill_victims(Run& state) {
 
 thread_local std::uint64_t seed_under_way = 0;
 
-/// Says which seed it was when weft, or the program, aborts or crashes in the middle of a run; then what was installed before goes on.
+/// Says which seed it was when weft, or the program, aborts or crashes in the middle of a run; then the program ends by the signal.
 class CrashNotes {
  public:
   CrashNotes() noexcept {
@@ -100,6 +100,15 @@ void check(const sim::Options& options) {
     if (!(chance >= 0 && chance <= 1)) throw BadArgument("explore() with a chance of " + std::to_string(chance));
   }
   if (options.seeds == 0) throw BadArgument("explore() with no seed");
+}
+
+std::optional<std::uint64_t> number_from_environment(const char* name) {
+  const char* const text = std::getenv(name);
+  if (text == nullptr) return std::nullopt;
+  char* end = nullptr;
+  const std::uint64_t number = std::strtoull(text, &end, 10);
+  if (end == text || *end != 0) throw BadArgument(std::string(name) + " is \"" + text + "\", which is no number");
+  return number;
 }
 
 scheduler::ExplorationOptions options_of_run(const sim::Options& options, std::uint64_t seed) {
@@ -190,11 +199,11 @@ sim::Report explore_threads(const sim::Options& options, const std::function<voi
   check(options);
   std::uint64_t first = options.first_seed;
   std::uint64_t seeds = options.seeds;
-  if (const char* const only = std::getenv("WEFT_EXPLORE_SEED")) {
-    char* end = nullptr;
-    first = std::strtoull(only, &end, 10);
+  if (const auto only = number_from_environment("WEFT_EXPLORE_SEED")) {
+    first = *only;
     seeds = 1;
-    if (end == only || *end != 0) throw BadArgument("WEFT_EXPLORE_SEED is \"" + std::string(only) + "\", which is no number");
+  } else if (const auto times = number_from_environment("WEFT_EXPLORE_TIMES"); times && *times != 0) {
+    seeds *= *times;
   }
   const CrashNotes notes;
   Exploration::Stacks stacks;

@@ -118,6 +118,7 @@ std::size_t Exploration::start(std::string name, std::function<void()> body) {
   thread.name = std::move(name);
   thread.body = std::move(body);
   thread.stack = stacks_.take();
+  forget_frames(thread.stack->limit(), Stack::kBytes - Stack::kGuardBytes);  // Of the thread that left it, or of what was mapped there.
   thread.parts.resize(bytes_of_parts());
   thread.priority = (std::uint64_t{1} << 40) + random() % (std::uint64_t{1} << 40);
   // A word of zeros where a caller's return address would be: unwinders stop there.
@@ -153,7 +154,6 @@ void Exploration::end_of_thread() noexcept {
   Thread& self = *current_;
   self.ended = true;
   self.place = "end";
-  forget_frames(self.stack->limit(), Stack::kBytes - Stack::kGuardBytes);
   // Nobody takes it before the switch below is done.
   stacks_.give(self.stack);
   note("end");

@@ -88,7 +88,8 @@ namespace weft::inline v0::sim {
 ///
 /// Not seen: threads that the program starts itself (use sim::Thread), waits for its own mutexes, descriptors.
 /// A failed run is left as it stands: its memory is not freed.
-/// Environment: WEFT_EXPLORE_SEED, a number, is the only seed that is run.
+/// Environment: WEFT_EXPLORE_SEED, a number, is the only seed that is run. WEFT_EXPLORE_TIMES, a number: so many times the seeds, for a
+/// night.
 /// Errors: Error in a weft that was built without WEFT_EXPLORE, in a process, and inside another exploration; BadArgument for chances
 /// that are none.
 template <class F>
