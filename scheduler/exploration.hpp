@@ -112,7 +112,6 @@ class Exploration final : public base::Explorer {
   Execution* left_ = nullptr;  // by the switch under way
   Execution caller_;
   bool quiet_ = false;
-  bool over_ = false;
   std::int64_t now_ns_ = 1'000'000'000;
   std::uint64_t random_;
   std::uint64_t keep_going_ = 0;           // random strategy: who runs goes on with keep_going_ / 16
