@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <weft/message.hpp>
+#include "mailbox/base/explore.hpp"
 
 namespace weft::inline v0::mailbox {
 
@@ -33,6 +34,7 @@ class Inbox {
   [[nodiscard]] Push push(Envelope& node) noexcept {
     // acquire, here and where the exchange fails, pairs with close(): who is told `closed` may destroy the node, which may be a record
     // that the owner read before it closed.
+    base::explore_point("push");
     std::uint64_t seen = word_.load(std::memory_order_acquire);
     for (;;) {
       if (seen == kClosed) return Push::closed;
@@ -40,6 +42,7 @@ class Inbox {
       const std::uint64_t count = seen & kCountMask;
       const std::uint64_t grown = count == kCountMask || node.kind == EnvelopeKind::kick ? count : count + kCountOne;
       const std::uint64_t mine = reinterpret_cast<std::uintptr_t>(&node) | grown;
+      base::explore_point("push: exchange");
       // release publishes the node to take_all(); acquire, when kParked is replaced, sees the registers that the owner's successor
       // saved before try_park(), so that the waker may hand the owner to another thread.
       if (word_.compare_exchange_weak(seen, mine, std::memory_order_acq_rel, std::memory_order_acquire)) {
@@ -50,8 +53,10 @@ class Inbox {
 
   /// Owner: everything pushed so far, oldest first, linked by `next`; null when there is nothing.
   [[nodiscard]] Envelope* take_all() noexcept {
+    base::explore_point("take all");
     // A relaxed look costs no locked operation; what it misses arrived later than this call, or try_park() will see it.
     if (word_.load(std::memory_order_relaxed) == kEmpty) return nullptr;
+    base::explore_point("take all: exchange");
     // acquire pairs with the release in push(); release: an observer that sees the empty word sees that its messages are being sorted.
     const std::uint64_t seen = word_.exchange(kEmpty, std::memory_order_acq_rel);
     return reversed(seen);
@@ -59,8 +64,10 @@ class Inbox {
 
   /// On behalf of an owner that may sleep, or go to sleep, meanwhile: as take_all(), but a sleeping owner stays asleep.
   [[nodiscard]] Envelope* take_all_for_owner() noexcept {
+    base::explore_point("take all for owner");
     std::uint64_t seen = word_.load(std::memory_order_relaxed);
     while (seen > kClosed) {
+      base::explore_point("take all for owner: exchange");
       // acquire pairs with the release in push().
       if (word_.compare_exchange_weak(seen, kEmpty, std::memory_order_acquire, std::memory_order_relaxed)) return reversed(seen);
     }
@@ -72,16 +79,24 @@ class Inbox {
 
   /// On behalf of the owner, whose stack was left (I4): true when it now sleeps; false when something arrived, so that it is runnable.
   [[nodiscard]] bool try_park() noexcept {
+    base::explore_point("park process");
+    if (base::planted("inbox: park by look and store")) return park_by_look_and_store();
     std::uint64_t expected = kEmpty;
     // release publishes the owner's saved registers to the waker that replaces kParked.
     return word_.compare_exchange_strong(expected, kParked, std::memory_order_acq_rel, std::memory_order_relaxed);
   }
 
   /// The slot gets an owner, who is awake. Everything the owner's fields hold is published to senders by this store.
-  void open() noexcept { word_.store(kEmpty, std::memory_order_release); }
+  void open() noexcept {
+    base::explore_point("open");
+    word_.store(kEmpty, std::memory_order_release);
+  }
 
   /// The owner is gone: what was queued, oldest first. Later pushes answer `closed`.
-  [[nodiscard]] Envelope* close() noexcept { return reversed(word_.exchange(kClosed, std::memory_order_acq_rel)); }
+  [[nodiscard]] Envelope* close() noexcept {
+    base::explore_point("close");
+    return reversed(word_.exchange(kClosed, std::memory_order_acq_rel));
+  }
 
   /// acquire pairs with the release in try_park(): what the owner saved before is visible.
   [[nodiscard]] bool is_parked() const noexcept { return word_.load(std::memory_order_acquire) == kParked; }
@@ -94,6 +109,14 @@ class Inbox {
   static constexpr int kCountShift = 48;
   static constexpr std::uint64_t kCountOne = std::uint64_t{1} << kCountShift;
   static constexpr std::uint64_t kCountMask = ~(kCountOne - 1);
+
+  /// A planted fault: what comes between the look and the store is lost.
+  bool park_by_look_and_store() noexcept {
+    if (word_.load(std::memory_order_relaxed) != kEmpty) return false;
+    base::explore_point("park process: store");
+    word_.store(kParked, std::memory_order_release);
+    return true;
+  }
 
   static Envelope* pointer(std::uint64_t word) noexcept {
     return reinterpret_cast<Envelope*>(static_cast<std::uintptr_t>(word & ~kCountMask));

@@ -14,6 +14,7 @@
 #include <weft/message.hpp>
 #include "mailbox/base/assert.hpp"
 #include "mailbox/base/demangle.hpp"
+#include "mailbox/base/explore.hpp"
 #include "mailbox/base/sanitizer.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
@@ -247,6 +248,8 @@ constinit thread_local Destruction destruction_storage;
   asm volatile("" : "+r"(address));
   return *address;
 }
+
+[[maybe_unused]] const base::ThreadPart destruction_part([]() noexcept -> void* { return &destruction_here(); }, sizeof(Destruction));
 
 [[gnu::noinline]] void destroy_with_nested(Envelope* envelope) noexcept {
   Destruction& here = destruction_here();

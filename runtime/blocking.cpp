@@ -26,6 +26,7 @@ void run_job(scheduler::BlockingJob* base) {
   job.work->run();
   enter_blocking_section(nullptr);
   RuntimeCore& core = *job.section.core;
+  base::explore_point("blocking: done");
   // acq_rel: publishes the result to the process, and sees the orphan's saved registers.
   if (job.state.exchange(Job::kDone, std::memory_order_acq_rel) == Job::kOrphan) {
     core.scheduler.ready(*job.section.process);
@@ -39,6 +40,7 @@ void suspend_orphan(ControlBlock& self, Job& job) {
   self.orphan_wait = &job.state;
   scheduler::Worker::suspend(self, [](void* left) noexcept {
     auto& process = *static_cast<ControlBlock*>(left);
+    base::explore_point("blocking: orphan suspends");
     int expected = Job::kRunning;
     // release publishes the saved registers to the pool thread that replaces kOrphan.
     if (!process.orphan_wait->compare_exchange_strong(expected, Job::kOrphan, std::memory_order_acq_rel)) {

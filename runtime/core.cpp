@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/debugger.hpp"
+#include "runtime/sim.hpp"
 #include "runtime/symbols.hpp"
 #include "runtime/terminate.hpp"
 #include "scheduler/topology.hpp"
@@ -70,6 +71,7 @@ std::size_t table_slots(std::size_t used_at_most, unsigned workers) {
 }
 
 thread_local BlockingSection* section_here = nullptr;
+[[maybe_unused]] const base::ThreadPart section_part([]() noexcept -> void* { return &section_here; }, sizeof section_here);
 
 }  // namespace
 
@@ -130,13 +132,22 @@ RuntimeCore::~RuntimeCore() {
     std::unique_lock<std::mutex> hold(empty_mutex_);
     stop_waits_.fetch_add(1, std::memory_order_seq_cst);
     // A spawn that passed the refusal just before it was raised may still appear: kill again until none is left.
-    while (live() != 0 || orphans_.load(std::memory_order_seq_cst) != 0) {
-      empty_.wait_for(hold, std::chrono::milliseconds(20));
+    while (!is_empty()) {
+      constexpr std::chrono::milliseconds kPatience{20};
+      if (base::exploring()) {
+        hold.unlock();
+        base::explore_wait(
+            "until empty", [this] { return is_empty(); }, base::explored_ns() + std::chrono::nanoseconds(kPatience).count());
+        hold.lock();
+      } else {
+        empty_.wait_for(hold, kPatience);
+      }
       hold.unlock();
       kill_all();
       hold.lock();
     }
   }
+  if (base::exploring()) explored_end(*this);
   scheduler.stop();
   hide_from_debugger(*this);  // Late, so that it can be seen who holds up the end.
   // Timers to names outlive processes; they end here.
@@ -150,6 +161,7 @@ RuntimeCore::~RuntimeCore() {
 void RuntimeCore::one_less() noexcept {
   // seq_cst on both sides: the waiter raises stop_waits_ and reads the counters; we count and read stop_waits_.
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  base::explore_point("one less");
   if (stop_waits_.load(std::memory_order_seq_cst) == 0) return;
   const std::lock_guard<std::mutex> hold(empty_mutex_);
   empty_.notify_all();
@@ -181,6 +193,7 @@ std::uint64_t RuntimeCore::live() const noexcept {
 bool RuntimeCore::is_alive(Pid pid) const noexcept {
   ControlBlock* block = slot_of(pid);
   if (block == nullptr || !pid) return false;
+  base::explore_point("is alive");
   // Generation after life: a successor's life never passes for ours, because the generation is raised before the slot is let again.
   const Life life = block->life.load(std::memory_order_acquire);
   return life == Life::alive && block->generation.load(std::memory_order_acquire) == pid.generation();
@@ -218,7 +231,7 @@ namespace {
   self.unwound = true;
   // A loop that swallows the token again and again must not keep the others from running.
   if (--self.budget == 0) {
-    self.budget = kSlice;
+    self.budget = fresh_slice();
     if (self.no_suspend == 0 && self.life.load(std::memory_order_relaxed) != Life::dead) scheduler::Worker::end_slice(self);
   }
   throw ProcessUnwind{};
@@ -242,7 +255,7 @@ namespace {
 
 void checkpoint(ControlBlock& self) {
   if (--self.budget == 0) [[unlikely]] {
-    self.budget = kSlice;
+    self.budget = fresh_slice();
     self.reductions.store(self.reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
     if (self.no_suspend == 0) scheduler::Worker::end_slice(self);
   }
@@ -260,8 +273,9 @@ void checkpoint(ControlBlock& self) {
 
 void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
   if (deadline_ns != kNever) return park_until(self, deadline_ns, waiting);
+  if (base::exploring()) explored_suspension(*current_core(), self);
   self.waiting.store(waiting, std::memory_order_relaxed);
-  self.budget = kSlice;
+  self.budget = fresh_slice();
   scheduler::Worker::suspend(self, [](void* left) noexcept {
     auto& process = *static_cast<ControlBlock*>(left);
     if (!process.inbox.try_park()) scheduler::Worker::here()->ready_last(process);

@@ -97,7 +97,7 @@ struct TimerRecord {
 };
 
 struct JoinState {
-  std::mutex mutex;
+  base::Mutex mutex;
   std::condition_variable done_changed;
   bool done = false;  // the process is dead, and everybody was told
   bool gone = false;  // its stack is unwound too: later than `done` for an orphaned blocking section (BLK-6)
@@ -189,6 +189,8 @@ class RuntimeCore final : public scheduler::Host {
     return block.generation.load(std::memory_order_relaxed) == pid.generation() && block.life.load(std::memory_order_relaxed) != Life::dead;
   }
   [[nodiscard]] bool is_alive(Pid pid) const noexcept;
+  /// No process is left, and no stack of one.
+  [[nodiscard]] bool is_empty() const noexcept { return live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0; }
 
   // --- messages: send.cpp
   SendResult post(Pid to, Envelope* envelope, std::string_view name = {}) noexcept;
@@ -210,7 +212,12 @@ class RuntimeCore final : public scheduler::Host {
   /// A place in the bounded mailbox of `to`, which rents `block`, for one user message; `gone` when it does not any more. The count
   /// carries its tenant's generation, so that a late sender or a stale message never changes a successor's.
   Room take_room(ControlBlock& block, Pid to) noexcept;
-  void free_room(ControlBlock& block, std::uint64_t generation) noexcept;
+  void free_room(ControlBlock& block, std::uint64_t generation) noexcept {
+    if (give_room(block, generation)) tell_room_waiters(block);
+  }
+  /// Its first part, which needs no lock. True: somebody waits for room, and is to be told, by a caller that holds no lock.
+  [[nodiscard]] static bool give_room(ControlBlock& block, std::uint64_t generation) noexcept;
+  void tell_room_waiters(ControlBlock& block) noexcept;
 
   // --- signals: signal.cpp. Each is received when the call returns (C3 of control_block.hpp).
   void exit_signal(Pid from, Pid to, const ExitReason& reason);
@@ -480,6 +487,8 @@ inline void add(std::atomic<std::uint64_t>& mine, std::uint64_t n = 1) noexcept 
 }
 
 inline constexpr std::uint32_t kSlice = 2000;  // runtime calls of one process before others run (DESIGN 3.9)
+/// An exploration tries the end of a slice everywhere.
+inline std::uint32_t fresh_slice() noexcept { return 1 + static_cast<std::uint32_t>(base::explore_choice("slice", 32, kSlice - 1)); }
 inline constexpr std::int64_t kNever = scheduler::TimerWheel::kNever;
 
 }  // namespace weft::detail

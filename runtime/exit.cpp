@@ -157,7 +157,7 @@ bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
   self.stack = nullptr;
   self.held_stack.store(nullptr, std::memory_order_relaxed);
   self.waiting.store(Waiting::hibernated, std::memory_order_relaxed);
-  self.budget = kSlice;
+  self.budget = fresh_slice();
   if (has_mail || !self.inbox.try_park()) scheduler.ready(self);
   return true;
 }
@@ -255,7 +255,7 @@ void kick_waiters(JoinState& join) noexcept {
 }  // namespace
 
 void complete_join(JoinState& join, const ExitReason& reason, bool gone) noexcept {
-  const std::lock_guard<std::mutex> hold(join.mutex);
+  const std::lock_guard<base::Mutex> hold(join.mutex);
   join.done = true;
   join.gone = gone;
   join.reason = reason;
@@ -263,7 +263,7 @@ void complete_join(JoinState& join, const ExitReason& reason, bool gone) noexcep
 }
 
 void complete_gone(JoinState& join) noexcept {
-  const std::lock_guard<std::mutex> hold(join.mutex);
+  const std::lock_guard<base::Mutex> hold(join.mutex);
   join.gone = true;
   kick_waiters(join);
 }

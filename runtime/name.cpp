@@ -47,7 +47,10 @@ bool RuntimeCore::unregister(std::string_view name) noexcept {
   return true;
 }
 
-std::optional<Pid> RuntimeCore::whereis(std::string_view name) const { return names.find(name); }
+std::optional<Pid> RuntimeCore::whereis(std::string_view name) const {
+  base::explore_point("whereis");
+  return names.find(name);
+}
 
 void RuntimeCore::release_names(ControlBlock& self) noexcept {
   std::vector<std::string> mine;
@@ -56,7 +59,10 @@ void RuntimeCore::release_names(ControlBlock& self) noexcept {
     if (!self.extras) return;
     mine.swap(self.extras->names);
   }
-  for (const std::string& name : mine) names.remove(name, self.pid);
+  for (const std::string& name : mine) {
+    base::explore_point("release name");
+    names.remove(name, self.pid);
+  }
 }
 
 bool RuntimeCore::join_group(std::string_view group, Pid pid) {
@@ -98,7 +104,10 @@ void RuntimeCore::release_groups(ControlBlock& self) noexcept {
     if (!self.extras) return;
     mine.swap(self.extras->groups);
   }
-  for (const std::string& group : mine) groups.remove(group, self.pid);
+  for (const std::string& group : mine) {
+    base::explore_point("release group");
+    groups.remove(group, self.pid);
+  }
   if (!mine.empty()) census_changed();
 }
 

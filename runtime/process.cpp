@@ -28,7 +28,8 @@ TimePoint now() {
 
 void yield() {
   ControlBlock& self = process_here("yield");
-  self.budget = detail::kSlice;
+  self.budget = detail::fresh_slice();
+  base::explore_spin("yield");
   scheduler::Worker::yield(self);
   detail::meet_doom(self);
 }

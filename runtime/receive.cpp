@@ -334,12 +334,15 @@ void Reception::take(Envelope& envelope) {
 }
 
 [[gnu::noinline]] void Reception::take_shared(Envelope& envelope) {
+  bool waited_for = false;
   {
     const std::lock_guard<base::SpinLock> hold(self_.lock);
     self_.saved.remove(envelope);
     self_.pinned = nullptr;
+    // With its place, so that a sender which finds nothing to evict finds room.
+    if (std::exchange(envelope.counted, false)) waited_for = RuntimeCore::give_room(self_, self_.pid.generation());
   }
-  if (envelope.counted) current_core()->left_mailbox(self_, envelope);
+  if (waited_for) current_core()->tell_room_waiters(self_);
 }
 
 bool Reception::wait() {

@@ -135,6 +135,12 @@ using Milestone = bool detail::JoinState::*;
 
 /// Blocks a plain thread. False when the time is over first.
 bool block_until(detail::JoinState& state, Milestone reached, Duration d) {
+  if (base::exploring()) {
+    const std::int64_t now = base::explored_ns();
+    const std::int64_t deadline = d.count() < base::Explorer::kForever - now ? now + d.count() : base::Explorer::kForever;
+    return base::explore_wait(
+        "join", [&] { return state.mutex.is_free() && state.*reached; }, deadline);
+  }
   std::unique_lock<std::mutex> hold(state.mutex);
   const auto there = [&] { return state.*reached; };
   if (d <= std::chrono::hours(24 * 365)) return state.done_changed.wait_for(hold, d, there);
@@ -149,14 +155,14 @@ bool suspend_until(detail::ControlBlock& self, detail::JoinState& state, Milesto
     detail::JoinState& state;
     std::pair<RuntimeCore*, Pid> mine;
     ~Leave() {
-      const std::lock_guard<std::mutex> hold(state.mutex);
+      const std::lock_guard<base::Mutex> hold(state.mutex);
       std::erase(state.waiters, mine);
     }
   } const leave{state, {detail::current_core(), self.pid}};
   for (;;) {
     {
       // Never held over a suspension. The joined process may be of another runtime: completion kicks through the waiter's.
-      const std::lock_guard<std::mutex> hold(state.mutex);
+      const std::lock_guard<base::Mutex> hold(state.mutex);
       if (state.*reached) return true;
       if (std::find(state.waiters.begin(), state.waiters.end(), leave.mine) == state.waiters.end()) state.waiters.push_back(leave.mine);
     }
@@ -185,7 +191,7 @@ std::optional<ExitReason> JoinHandle::join_for(Duration d) {
     ended = suspend_until(self, state, &detail::JoinState::done, deadline, [&self] { detail::meet_doom(self); });
   }
   if (!ended) return std::nullopt;
-  const std::lock_guard<std::mutex> hold(state.mutex);
+  const std::lock_guard<base::Mutex> hold(state.mutex);
   return state.reason;
 }
 
@@ -203,7 +209,7 @@ ExitReason Runtime::wait_for_run(const std::shared_ptr<detail::JoinState>& join)
   } else {
     (void)block_until(state, &detail::JoinState::gone, forever);
   }
-  const std::lock_guard<std::mutex> hold(state.mutex);
+  const std::lock_guard<base::Mutex> hold(state.mutex);
   return state.reason;
 }
 

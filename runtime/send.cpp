@@ -2,6 +2,7 @@
 #include <weft/send.hpp>
 
 #include "runtime/core.hpp"
+#include "runtime/sim.hpp"
 
 namespace weft::inline v0::detail {
 
@@ -17,25 +18,32 @@ constexpr std::uint32_t room_tag_of(std::uint64_t used) noexcept { return static
 
 RuntimeCore::Room RuntimeCore::take_room(ControlBlock& block, Pid to) noexcept {
   const std::uint32_t capacity = block.capacity.load(std::memory_order_relaxed);
+  base::explore_point("take room");
   std::uint64_t used = block.room_used.load(std::memory_order_relaxed);
   // The place is taken before the push and given back on consumption, so the mailbox is bounded at all times (CAP-7). relaxed: the
   // count guards a number, not data; the push publishes the message.
   for (;;) {
     if (room_tag_of(used) != room_tag(to.generation())) return Room::gone;
-    if (room_count(used) >= capacity) break;
+    if (room_count(used) >= capacity || (base::exploring() && explored_shed(block))) break;
+    base::explore_point("take room: exchange");
     if (block.room_used.compare_exchange_weak(used, used + 1, std::memory_order_relaxed)) return Room::taken;
   }
   return block.overflow.load(std::memory_order_relaxed) == Overflow::exit ? Room::overflowed : Room::full;
 }
 
-void RuntimeCore::free_room(ControlBlock& block, std::uint64_t generation) noexcept {
+bool RuntimeCore::give_room(ControlBlock& block, std::uint64_t generation) noexcept {
   // seq_cst, both here and in post_waiting: a waiter raises room_wanted and then reads the count; we lower the count and then read
   // room_wanted. One of the two sees the other.
   std::uint64_t used = block.room_used.load(std::memory_order_relaxed);
   do {
-    if (room_tag_of(used) != room_tag(generation)) return;
+    base::explore_point("free room");
+    if (room_tag_of(used) != room_tag(generation)) return false;
   } while (!block.room_used.compare_exchange_weak(used, used - 1, std::memory_order_seq_cst, std::memory_order_relaxed));
-  if (!block.room_wanted.load(std::memory_order_seq_cst)) return;
+  base::explore_point("free room: wanted");
+  return block.room_wanted.load(std::memory_order_seq_cst);
+}
+
+void RuntimeCore::tell_room_waiters(ControlBlock& block) noexcept {
   std::vector<Pid> waiters;
   {
     const std::lock_guard<base::SpinLock> hold(block.lock);
@@ -73,6 +81,7 @@ SendResult RuntimeCore::post(Pid to, Envelope* envelope, std::string_view name) 
 // The common case in one piece, without a call: to an unbounded mailbox, from a process.
 inline SendResult RuntimeCore::post_from(scheduler::Worker& worker, Pid to, Envelope* envelope, std::string_view name) noexcept {
   ControlBlock* const block = slot_of(to);
+  base::explore_point("send");
   // acquire pairs with the release in spawn(): the fields of the tenant are those that go with this generation.
   if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation() ||
       !block->plain_mailbox.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -92,6 +101,7 @@ inline SendResult RuntimeCore::post_from(scheduler::Worker& worker, Pid to, Enve
 
 [[gnu::noinline]] SendResult RuntimeCore::post_specially(Pid to, Envelope* envelope, std::string_view name) noexcept {
   ControlBlock* const block = slot_of(to);
+  base::explore_point("send");
   // acquire: as above.
   if (block == nullptr || block->generation.load(std::memory_order_acquire) != to.generation()) {
     dead_letter(DeadLetterReason::no_process, to, name, *envelope);
@@ -264,7 +274,7 @@ RuntimeCore* sending_core(RuntimeCore* core, const char* call) {
     if (core == nullptr) core = current_core();
     const bool slice_ended = --self->budget == 0;
     if (slice_ended) [[unlikely]] {
-      self->budget = kSlice;
+      self->budget = fresh_slice();
       self->reductions.store(self->reductions.load(std::memory_order_relaxed) + kSlice, std::memory_order_relaxed);
       if (self->no_suspend == 0) scheduler::Worker::end_slice(*self);
     }
@@ -350,6 +360,7 @@ SendResult post_waiting(Pid to, Envelope* envelope, Duration timeout) {
         registered = true;
       }
     }
+    base::explore_point("wait for room");
     const bool full = room_count(block->room_used.load(std::memory_order_seq_cst)) >= block->capacity.load(std::memory_order_relaxed);
     if (registered && full) {
       park(self, deadline, Waiting::room);

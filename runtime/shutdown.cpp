@@ -33,9 +33,12 @@ void RuntimeCore::kill_one(Pid pid) noexcept {
 std::size_t RuntimeCore::kill_all() { return signal_all(ExitReason::kill); }
 
 bool RuntimeCore::wait_until_empty(std::chrono::steady_clock::time_point deadline) {
+  if (base::exploring())
+    return base::explore_wait(
+        "until empty", [this] { return is_empty(); }, Duration(deadline.time_since_epoch()).count());
   std::unique_lock<std::mutex> hold(empty_mutex_);
   stop_waits_.fetch_add(1, std::memory_order_seq_cst);
-  const bool empty = empty_.wait_until(hold, deadline, [this] { return live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0; });
+  const bool empty = empty_.wait_until(hold, deadline, [this] { return is_empty(); });
   stop_waits_.fetch_sub(1, std::memory_order_seq_cst);
   return empty;
 }
@@ -45,10 +48,10 @@ StopReport RuntimeCore::stop(Duration deadline) {
   if (current_core() == this || (blocking_section() != nullptr && blocking_section()->core == this)) {
     throw BadArgument("stop() called by a process: it would wait for its caller");
   }
-  using Clock = std::chrono::steady_clock;
-  const auto after = [](Duration d) {
+  const auto now = [] { return TimePoint(Duration(scheduler::Scheduler::steady_ns())); };
+  const auto after = [&now](Duration d) {
     constexpr auto kLong = std::chrono::hours(24 * 365);
-    return Clock::now() + std::min<Duration>(d, kLong);
+    return now() + std::min<Duration>(d, kLong);
   };
   refusing_spawns_.store(true, std::memory_order_seq_cst);
   const auto until_asked = after(deadline);
@@ -59,8 +62,8 @@ StopReport RuntimeCore::stop(Duration deadline) {
     for (const Pid pid : list()) {
       if (asked.insert(pid).second) exit_signal(Pid{}, pid, ExitReason::shutdown);
     }
-    empty = wait_until_empty(std::min(until_asked, Clock::now() + std::chrono::milliseconds(100)));
-    if (empty || Clock::now() >= until_asked) break;
+    empty = wait_until_empty(std::min(until_asked, now() + std::chrono::milliseconds(100)));
+    if (empty || now() >= until_asked) break;
   }
   if (!empty) {
     // As long again for the kills, but not for ever where none was given: half a second serves a process that calls the runtime at all.
@@ -68,7 +71,7 @@ StopReport RuntimeCore::stop(Duration deadline) {
     const auto until = after(grace);
     do {
       kill_all();
-    } while (!wait_until_empty(std::min(until, Clock::now() + std::chrono::milliseconds(50))) && Clock::now() < until);
+    } while (!wait_until_empty(std::min(until, now() + std::chrono::milliseconds(50))) && now() < until);
   }
   StopReport report;
   for (const Pid pid : list()) {

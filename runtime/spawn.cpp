@@ -47,7 +47,7 @@ struct Choice {
   child.exceptions = {};
   child.wanted_stack_bytes = static_cast<std::uint32_t>(choice.stack_bytes);
   child.urgency.store(choice.urgency, std::memory_order_relaxed);
-  child.budget = kSlice;
+  child.budget = fresh_slice();
   child.no_suspend = 0;
   child.doomed_slices = 0;
   child.unwound = false;
@@ -308,6 +308,7 @@ Pid RuntimeCore::whereis_or_spawn(std::string_view name, SpawnRequest& request) 
       return spawn(request);
     } catch (const NameTaken&) {
       // Somebody else was first, or the holder is dying: look again when others have run.
+      base::explore_spin("whereis or spawn");
       if (ControlBlock* self = current_process()) {
         checkpoint(*self);
         scheduler::Worker::yield(*self);

@@ -14,6 +14,7 @@
 
 #include <concurrentqueue/concurrentqueue.h>
 
+#include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_wait.hpp"
 
 namespace weft::inline v0::scheduler {
@@ -116,6 +117,14 @@ std::size_t BlockingPool::threads() const noexcept { return state_->live.load(st
 [[gnu::noinline]] BlockingPool::Submit BlockingPool::submit(BlockingJob& job) noexcept {
   State& state = *state_;
   state.outstanding.fetch_add(1, std::memory_order_relaxed);
+  if (base::exploring()) {
+    // A thread of the exploration for each job: how real ones are kept is not part of what is explored.
+    base::explore_thread("blocking", [&state, &job] {
+      job.run(&job);
+      state.one_less_outstanding();
+    });
+    return Submit::accepted;
+  }
   // The claim comes before the look at the threads (B2); the mutex in grow() orders the two for whoever leaves.
   if (state.available.fetch_sub(1, std::memory_order_acq_rel) <= 0 && state.grow() == State::Growth::no_thread) {
     state.available.fetch_add(1, std::memory_order_acq_rel);
@@ -213,6 +222,7 @@ void BlockingPool::State::one_less_outstanding() noexcept {
 
 void BlockingPool::State::finish() noexcept {
   std::list<std::thread> remaining;
+  base::explore_wait("until the blocking pool is idle", [this] { return outstanding.load(std::memory_order_acquire) == 0; });
   {
     std::unique_lock lock(mutex);
     // acquire pairs with the decrement in one_less_outstanding().

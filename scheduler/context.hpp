@@ -198,6 +198,13 @@ inline void prepare(Execution& execution, void* top) noexcept {
 #endif
 }
 
+/// As arrived(), where nobody noted which stack `left` was on when it was left: now it is known.
+[[gnu::always_inline]] inline void arrived_from([[maybe_unused]] Execution& here, [[maybe_unused]] Execution& left) noexcept {
+#if defined(WEFT_ADDRESS_SANITIZER)
+  __sanitizer_finish_switch_fiber(here.fake_stack, &left.stack_bottom, &left.stack_bytes);
+#endif
+}
+
 /// For a stack whose frames are left without unwinding: the address sanitizer must forget them before the stack is used again.
 inline void forget_frames([[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(WEFT_ADDRESS_SANITIZER)

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "mailbox/base/cache_line.hpp"
+#include "mailbox/base/explore.hpp"
 
 namespace weft::inline v0::scheduler {
 
@@ -60,6 +61,7 @@ class IdleSet {
     // Between our work and our look (I3). Without it both loads may be done before the work is visible: a worker that then looks for
     // the last time, before the work and after our loads, sleeps on it.
     std::atomic_thread_fence(std::memory_order_seq_cst);
+    base::explore_point("should notify");
     return searching_.load(std::memory_order_relaxed) == 0 && any_sleeper();
   }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <mutex>
 
+#include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_lock.hpp"
 #include "scheduler/queue_memory.hpp"
 
@@ -105,19 +106,23 @@ InjectionQueue::~InjectionQueue() = default;
 // Never inlined, by link-time optimisation either: moodycamel finds the thread's stream by the address of a thread-local, which must
 // not be computed before a suspension of the calling process and used after it.
 [[gnu::noinline]] void InjectionQueue::push(void* item) noexcept {
+  base::explore_point("inject");
   // Relaxed, for the idle protocol's fence orders it against the look for a sleeper, and who takes the item sees it counted: the
   // item is published after it, by moodycamel or by the lock.
   pending_.fetch_add(1, std::memory_order_relaxed);
+  base::explore_point("inject: enqueue");
   if (!state_->queue.try_enqueue(Slot(item))) [[unlikely]]
     state_->spill(item);
 }
 
 std::size_t InjectionQueue::pop_bulk(void** out, std::size_t max) noexcept {
   if (max == 0 || empty()) return 0;
+  base::explore_point("take injected");
   // By turns, so that neither waits for ever behind the other.
   const bool spilled_first = state_->turn.fetch_add(1, std::memory_order_relaxed) % 2 == 0;
   std::size_t count = spilled_first ? state_->take_spilled(out, max) : state_->take_queued(out, max);
   count += spilled_first ? state_->take_queued(out + count, max - count) : state_->take_spilled(out + count, max - count);
+  base::explore_point("take injected: count");
   // Relaxed: a late decrement only makes somebody look once more; it cannot come before our taking, which read what the push wrote
   // after its increment, so the count never falls below zero.
   if (count != 0) pending_.fetch_sub(count, std::memory_order_relaxed);

@@ -11,6 +11,7 @@
 
 #include "mailbox/base/assert.hpp"
 #include "mailbox/base/cache_line.hpp"
+#include "mailbox/base/explore.hpp"
 #include "scheduler/queue_memory.hpp"
 
 namespace weft::inline v0::scheduler {
@@ -60,6 +61,7 @@ class RunQueue {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     if (overflow_first_ != nullptr || tail - head_seen_ > ring->mask) [[unlikely]]
       return push_slowly(item);
+    base::explore_point("append");
     ring->slot(tail).store(item, std::memory_order_relaxed);
     // release: as in append().
     tail_.store(tail + 1, std::memory_order_release);
@@ -88,9 +90,11 @@ class RunQueue {
     std::size_t goal = 0;
     std::size_t taken = 0;
     for (;;) {
+      base::explore_point("steal");
       // acquire, head_ before tail_: who moved head_ here had seen a tail_ at least as large and released it with its CAS, so the
       // difference is never negative.
       std::uint64_t head = head_.load(std::memory_order_acquire);
+      base::explore_point("steal: tail");
       // acquire pairs with the release in append(): slots, ring_ and what the items point to are as they were when it was stored.
       const std::uint64_t tail = tail_.load(std::memory_order_acquire);
       const std::size_t half = static_cast<std::size_t>((tail - head + 1) / 2);
@@ -99,10 +103,12 @@ class RunQueue {
       std::size_t count = std::min({chunk, half, goal - taken});
       if (count > to_run) count = std::min(count, to_run + mine.reserve(count - to_run));
       if (count == 0) return taken;
+      base::explore_point("steal: ring");
       // acquire pairs with the release in grow(): the copies in a newer ring are complete. If that ring was filled from a position
       // past `head`, or the slots have new tenants (R3), head_ has moved and the CAS fails.
       const Ring* ring = ring_.load(std::memory_order_acquire);
       for (std::size_t i = 0; i < count; ++i) copied[i] = ring->slot(head + i).load(std::memory_order_relaxed);
+      base::explore_point("steal: claim");
       // release: our slot reads come before any new tenant that the owner writes after reading this head_ (R3), and later readers of
       // head_ see a tail_ not behind it. Nothing is learned from the old value, so no acquire.
       if (head_.compare_exchange_strong(head, head + count, std::memory_order_release, std::memory_order_relaxed)) {
@@ -173,6 +179,7 @@ class RunQueue {
     if (capacity - used >= wanted) [[likely]]
       return wanted;
     // acquire pairs with the release of every CAS of head_: those thieves have read the slots that we now write again (R3).
+    base::explore_point("grow: head");
     head_seen_ = head_.load(std::memory_order_acquire);
     used = static_cast<std::size_t>(tail - head_seen_);
     if (capacity - used >= wanted || grow(used + wanted)) return wanted;
@@ -188,6 +195,7 @@ class RunQueue {
     for (std::uint64_t position = head_seen_; position != tail; ++position) {
       new_ring->slot(position).store(old_ring->slot(position).load(std::memory_order_relaxed), std::memory_order_relaxed);
     }
+    base::explore_point("grow: ring");
     // release pairs with the acquire in steal_half_into(): a thief that uses the new ring finds it filled. The next release of tail_
     // comes later, so a thief that sees a position only the new ring has also sees the new ring.
     ring_.store(new_ring, std::memory_order_release);
@@ -200,6 +208,7 @@ class RunQueue {
     Ring* ring = ring_.load(std::memory_order_relaxed);
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < count; ++i) ring->slot(tail + i).store(items[i], std::memory_order_relaxed);
+    base::explore_point("append");
     // release pairs with the acquire loads of tail_: a thief that sees the position sees the slot and the item behind it.
     tail_.store(tail + count, std::memory_order_release);
   }
@@ -208,9 +217,15 @@ class RunQueue {
   [[nodiscard]] T* take_oldest() noexcept {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     const Ring* ring = ring_.load(std::memory_order_relaxed);
+    base::explore_point("pop");
     std::uint64_t head = head_.load(std::memory_order_relaxed);  // Relaxed: the CAS below tells whether it is outdated.
     while (head != tail) {
       T* item = ring->slot(head).load(std::memory_order_relaxed);  // Written by this thread.
+      base::explore_point("pop: claim");
+      if (base::planted("run queue: pop without a claim")) {
+        head_.store(head + 1, std::memory_order_release);
+        return item;
+      }
       // release: whoever reads this head_ sees a tail_ not behind it. Failure: only the number matters, the slots are our own.
       if (head_.compare_exchange_weak(head, head + 1, std::memory_order_release, std::memory_order_relaxed)) return item;
     }
@@ -268,6 +283,7 @@ class LifoSlot {
  public:
   /// Owner. Puts `item` in and returns what it displaces, or null.
   [[nodiscard]] T* exchange(T* item) noexcept {
+    base::explore_point("last-in slot: put");
     // release pairs with the acquire in steal(): the thief sees the item as its owner left it. What comes out was put in by this
     // thread, so no acquire.
     return item_.exchange(item, std::memory_order_release);
@@ -275,6 +291,7 @@ class LifoSlot {
 
   /// Owner. Empties the slot.
   [[nodiscard]] T* take() noexcept {
+    base::explore_point("last-in slot: take");
     // Relaxed throughout: what is in here was put in by this thread. The load spares an empty slot the locked operation; it cannot
     // miss an item, since nobody else puts one in.
     if (item_.load(std::memory_order_relaxed) == nullptr) return nullptr;
@@ -283,6 +300,7 @@ class LifoSlot {
 
   /// Anyone. Empties the slot.
   [[nodiscard]] T* steal() noexcept {
+    base::explore_point("last-in slot: steal");
     if (item_.load(std::memory_order_relaxed) == nullptr) return nullptr;  // Read only: no line transfer for an empty slot.
     // acquire pairs with the release in exchange(); weaker, the thief could run a half-written process.
     return item_.exchange(nullptr, std::memory_order_acquire);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "mailbox/base/assert.hpp"
 #include "scheduler/watchdog.hpp"
@@ -42,8 +43,9 @@ Scheduler::~Scheduler() { stop(); }
 void Scheduler::start(const std::function<void(Worker&)>& set_up) {
   for (auto& worker : workers_) set_up(*worker);
   try {
-    watchdog_ = std::make_unique<Watchdog>(*this);
-    for (auto& worker : workers_) worker->thread_ = std::thread([w = worker.get()] { w->loop(); });
+    // Its ticks are real time, and explored processes do not hold their workers.
+    if (!base::exploring()) watchdog_ = std::make_unique<Watchdog>(*this);
+    for (auto& worker : workers_) worker->thread_ = Thread("worker " + std::to_string(worker->index()), [w = worker.get()] { w->loop(); });
   } catch (...) {
     stop();
     throw;
@@ -94,6 +96,7 @@ void Scheduler::notify_if_work() noexcept {
 }
 
 void Scheduler::wake(unsigned index) noexcept {
+  base::explore_point("wake");
   workers_[index]->parker_.unpark();
   // Between the token and the look for a leader; a leader announces itself and then looks for the token (Worker::sleep).
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -196,6 +199,10 @@ void Scheduler::worker_woke() noexcept {
 }
 
 void Scheduler::wait_until_quiet() {
+  if (base::exploring()) {
+    base::explore_wait("until quiet", [this] { return is_quiet(); });
+    return;
+  }
   std::unique_lock<std::mutex> hold(quiet_mutex_);
   quiet_waiters_.fetch_add(1, std::memory_order_seq_cst);
   // The blocking pool does not tell when it drains: hence the second reason to look, a short wait.

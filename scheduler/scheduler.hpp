@@ -66,6 +66,7 @@ class Scheduler {
     return options_.clock == Clock::steady ? steady_ns() : virtual_ns_.load(std::memory_order_acquire);
   }
   [[nodiscard]] static std::int64_t steady_ns() noexcept {
+    if (base::exploring()) return base::explored_ns();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
   }
   [[nodiscard]] Clock clock() const noexcept { return options_.clock; }

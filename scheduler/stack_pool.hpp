@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 
 #include "mailbox/base/cache_line.hpp"
+#include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_lock.hpp"
 
 namespace weft::inline v0::scheduler {
@@ -193,7 +193,7 @@ class StackPool {
 
   alignas(base::kCacheLine) std::atomic<std::size_t> live_{0};
   std::array<Depot, kClasses> depots_;
-  std::mutex grow_mutex_;
+  base::Mutex grow_mutex_;
   std::size_t slab_count_ = 0;
   std::array<std::atomic<Slab*>, kMaxSlabs> slabs_{};
   std::array<std::atomic<std::size_t>, 4> made_{};  // By GuardMode.

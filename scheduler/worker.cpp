@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "mailbox/base/assert.hpp"
+#include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_wait.hpp"
 #include "scheduler/scheduler.hpp"
 
@@ -25,6 +26,8 @@ namespace weft::inline v0::scheduler {
 static_assert(offsetof(Execution, stack_pointer) == 0 && offsetof(Execution, resume_at) == 8, "jump() knows these places");
 
 namespace {
+
+[[maybe_unused]] const base::ThreadPart worker_part([]() noexcept -> void* { return &weft_this_worker; }, sizeof weft_this_worker);
 
 /// The owner alone writes these: no locked operation.
 void count(std::atomic<std::uint64_t>& counter) noexcept {
@@ -75,7 +78,7 @@ inline Fiber* Worker::pick_now() noexcept {
 }
 
 inline Fiber* Worker::pick() noexcept {
-  if (is_due(++tick_)) [[unlikely]]
+  if (is_due(++tick_) || base::explore_choice("pick: housekeep", 16, 1) == 0) [[unlikely]]
     return nullptr;  // The thread's own stack looks after timers, descriptors, injected work.
   return pick_now();
 }
@@ -262,8 +265,9 @@ Fiber* Worker::steal() noexcept {
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
   random_ ^= random_ << 17;
+  const std::uint64_t first_victim = base::explore_choice("steal from", n, random_);
   for (std::size_t i = 0; i < n; ++i) {
-    Worker& victim = *scheduler_.workers_[(random_ + i) % n];
+    Worker& victim = *scheduler_.workers_[(first_victim + i) % n];
     if (&victim == this) continue;
     Fiber* first = nullptr;
     std::size_t moved = 0;
@@ -283,8 +287,7 @@ Fiber* Worker::steal() noexcept {
 
 void Worker::loop() noexcept {
   weft_this_worker = this;
-  const std::string name = "weft-" + std::to_string(index_);
-  prctl(PR_SET_NAME, name.c_str());
+  if (!base::exploring()) prctl(PR_SET_NAME, ("weft-" + std::to_string(index_)).c_str());
   thread_id_.store(gettid(), std::memory_order_relaxed);
   exceptions_ = thread_exception_state();
   adopt_thread(idle_);
@@ -307,15 +310,17 @@ Fiber* Worker::search() noexcept {
   // With one worker there is nobody to steal from, and spinning would take the core from whoever is about to give us work.
   const bool alone = scheduler_.workers_.size() == 1;
   constexpr int kRounds = 40;  // Steps of some 0.5 us: about 20 us before the thread sleeps, the price of one wake-up.
+  const int rounds = alone ? 1 : base::exploring() ? 2 : kRounds;
   scheduler_.idle_.begin_search(index_);
   Fiber* fiber = nullptr;
-  for (int round = 0; round < (alone ? 1 : kRounds) && fiber == nullptr; ++round) {
+  for (int round = 0; round < rounds && fiber == nullptr; ++round) {
     fiber = take_injected();
     if (fiber == nullptr) fiber = steal();
     if (fiber != nullptr) break;
     if (scheduler_.stopping_.load(std::memory_order_relaxed)) break;
     if (!alone) {
-      for (int i = 0; i < 32; ++i) base::cpu_relax();
+      base::explore_spin("search");
+      for (int i = 0; i < 32 && !base::exploring(); ++i) base::cpu_relax();
     }
   }
   if (fiber != nullptr) {
@@ -347,11 +352,13 @@ void Worker::sleep() noexcept {
   scheduler_.idle_.announce_sleep(index_);  // Its fence is the other half of IdleSet::should_notify() and timer_added_from_outside().
   const std::int64_t deadline = sleep_deadline();
   const bool own_work = !lifo_.empty() || queue_.size() != 0 || high_.size() != 0 || low_.size() != 0;
-  if (!own_work && !scheduler_.work_anywhere() && !scheduler_.stopping_.load(std::memory_order_acquire)) {
+  base::explore_point("sleep: last look");
+  const bool work = !base::planted("worker: sleep without a last look") && scheduler_.work_anywhere();
+  if (!own_work && !work && !scheduler_.stopping_.load(std::memory_order_acquire)) {
     scheduler_.worker_sleeps();
     count(counters.sleeps);
     bool led = false;
-    if (scheduler_.poller_.active()) {
+    if (scheduler_.poller_.active() && !base::exploring()) {
       const std::int64_t wait = deadline == Parker::kForever ? -1 : std::max<std::int64_t>(0, deadline - Scheduler::steady_ns());
       led = lead_poller(wait);
     }
@@ -378,7 +385,7 @@ void Worker::housekeep() noexcept {
     }
   }
   constexpr std::uint32_t kPollEvery = 4;  // A look is a system call; that many housekeepings share one.
-  if (scheduler_.poller_.active() && ++polls_ % kPollEvery == 0) (void)lead_poller(0);
+  if (scheduler_.poller_.active() && !base::exploring() && ++polls_ % kPollEvery == 0) (void)lead_poller(0);
   if (!scheduler_.injected_.empty()) {
     if (Fiber* fiber = take_injected()) ready_from_idle(*fiber);
   }

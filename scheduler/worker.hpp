@@ -6,13 +6,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <thread>
 
 #include "mailbox/base/cache_line.hpp"
+#include "mailbox/base/explore.hpp"
 #include "scheduler/fiber.hpp"
 #include "scheduler/parker.hpp"
 #include "scheduler/run_queue.hpp"
 #include "scheduler/stack_pool.hpp"
+#include "scheduler/thread.hpp"
 #include "scheduler/timer_wheel.hpp"
 
 extern "C" {
@@ -91,6 +92,7 @@ class Worker {
   void ready(Fiber& fiber) noexcept {
     if (fiber.urgency.load(std::memory_order_relaxed) != Urgency::normal) [[unlikely]]
       return ready_urgent(fiber);
+    if (base::explore_choice("ready: last", 4, 1) == 0) return ready_last(fiber);  // Which of the two is not promised.
     // The newest runs next: its message is warm. Whom it displaces is left over for others, so only then somebody is woken.
     if (Fiber* displaced = lifo_.exchange(&fiber)) ready_displaced(*displaced);
   }
@@ -161,7 +163,7 @@ class Worker {
   bool mixed_ = false;      // fibers of other than normal urgency were seen here lately
   std::uint64_t random_;
   StackCache stacks_;
-  std::thread thread_;
+  Thread thread_;
   std::atomic<pid_t> thread_id_{0};
 
   alignas(base::kCacheLine) std::atomic<Fiber*> current_{nullptr};

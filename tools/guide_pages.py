@@ -1,6 +1,7 @@
 """Reads the blocks of the guide's pages. docs/guide.md tells its readers the same as this:
 
 ```cpp with a main()        a program: built and run; a ```text output block after it is what it prints
+```cpp explore with a main() the same, run only where schedules can be explored (WEFT_EXPLORE)
 ```cpp                      statements inside a process: compiled as the body of a function
 ```cpp declarations         types and functions: visible to the blocks below it on the page
 ```cpp refused=WORD         statements that must not compile; the error names WORD
@@ -15,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-WORDS = {"declarations", "prelude", "walk", "build", "output", "refused", "file"}
+WORDS = {"declarations", "prelude", "walk", "build", "output", "refused", "file", "explore"}
 
 
 class PageError(Exception):

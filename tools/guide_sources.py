@@ -72,7 +72,7 @@ def expected_of(blocks, index):
 def generate(out, pages):
     all_blocks = {page: blocks_of(page) for page in pages}
     prelude = [block for blocks in all_blocks.values() for block in blocks if "prelude" in block.words]
-    made = {"fragments": [], "programs": [], "expected": [], "servers": [], "refused": [], "refused_words": []}
+    made = {"fragments": [], "programs": [], "expected": [], "explored": [], "servers": [], "refused": [], "refused_words": []}
     for page, blocks in all_blocks.items():
         fragments, programs, refused = [], 0, 0
         for index, block in enumerate(blocks):
@@ -82,6 +82,8 @@ def generate(out, pages):
                 programs += 1
                 name = f"{page.stem}_{programs}"
                 made["programs"].append(write(out / "programs" / f"{name}.cpp", numbered(block)))
+                if "explore" in block.words:
+                    made["explored"].append(name)
                 expected = expected_of(blocks, index)
                 made["expected"].append(write(out / "programs" / f"{name}.expected", expected) if expected is not None else "-")
             elif "refused" in block.words:
@@ -105,7 +107,7 @@ def main(headers, out, *pages):
     for page in pages:
         check_prose(page, text)
     made = generate(out, pages)
-    kept = {Path(path) for paths in made.values() for path in paths}
+    kept = {Path(path) for paths in made.values() for path in paths}  # "explored" has names, which are no files
     for stale in [path for path in out.rglob("*") if path.suffix in (".cpp", ".expected") and path not in kept]:
         stale.unlink()
     write(out / "guide.cmake", "".join(f"set(guide_{key} {' '.join(str(v) for v in values)})\n" for key, values in made.items()))

@@ -1,6 +1,8 @@
 // Which sanitizer this build has, as constants, so that no other file asks the preprocessor.
 #pragma once
 
+#include "mailbox/base/explore.hpp"
+
 namespace weft::inline v0::base {
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -27,7 +29,8 @@ inline constexpr bool kThreadSanitizer = false;
 inline constexpr bool kThreadSanitizer = false;
 #endif
 
-/// Pools step aside for the system's allocator in these builds, so that the tools see every allocation and every free.
-inline constexpr bool kSanitizedMemory = kAddressSanitizer || kThreadSanitizer;
+/// Pools step aside for the system's allocator in these builds, so that the tools see every allocation and every free; and where schedules
+/// are explored, since the threads of an explored program share what belongs to a thread.
+inline constexpr bool kSanitizedMemory = kAddressSanitizer || kThreadSanitizer || kExplore;
 
 }  // namespace weft::base

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_wait.hpp"
 
 namespace weft::inline v0::base {
@@ -12,6 +13,7 @@ namespace weft::inline v0::base {
 class SpinLock {
  public:
   void lock() noexcept {
+    explore_wait("lock", [this] { return locked_.load(std::memory_order_relaxed) == 0; });
     // acquire pairs with the release in unlock(): the section sees what the last holder wrote.
     while (locked_.exchange(1, std::memory_order_acquire) != 0) {
       SpinWait wait;
@@ -19,6 +21,7 @@ class SpinLock {
     }
   }
   [[nodiscard]] bool try_lock() noexcept {
+    explore_point("try lock");
     return locked_.load(std::memory_order_relaxed) == 0 && locked_.exchange(1, std::memory_order_acquire) == 0;
   }
   void unlock() noexcept { locked_.store(0, std::memory_order_release); }

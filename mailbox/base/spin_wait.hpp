@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include "mailbox/base/explore.hpp"
+
 namespace weft::inline v0::base {
 
 /// Tells the core that this is a busy wait: about 12 ns on the machine of docs/decisions.md.
@@ -18,6 +20,7 @@ inline void cpu_relax() noexcept {
 class SpinWait {
  public:
   void once() noexcept {
+    if (exploring()) return explore_spin("spin");
     if (++rounds_ < kSpins) {
       cpu_relax();
     } else {

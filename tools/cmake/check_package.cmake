@@ -114,6 +114,7 @@ function(case_mismatch)
   expect_refused("these_headers_need_weft_[0-9_]+_built_with_address_sanitizer" ${compile} -fsanitize=address ${static})
   expect_refused("these_headers_need_weft_[0-9_]+_built_with_thread_sanitizer" ${compile} -fsanitize=thread ${static})
   expect_refused("these_headers_need_weft_[a-z0-9_]+_in_debug_mode" ${compile} -D_GLIBCXX_DEBUG ${static})
+  expect_refused("these_headers_need_weft_[a-z0-9_]+_to_explore_schedules" ${compile} -DWEFT_EXPLORE ${static})
   expect_refused("needs the strings of C\\+\\+11" ${compile} -D_GLIBCXX_USE_CXX11_ABI=0 ${static})
 
   # A program that was linked with the other shared library and meets this one: the loader refuses. Of the other there is only what is

@@ -26,6 +26,9 @@ function(weft_library folder)
 
   set_target_properties(${name} PROPERTIES EXPORT_NAME ${folder} VERIFY_INTERFACE_HEADER_SETS ON)
   target_compile_features(${name} ${scope} cxx_std_20)
+  if(WEFT_EXPLORE)
+    target_compile_definitions(${name} ${scope} WEFT_EXPLORE)  # Users' code agrees.
+  endif()
   target_sources(${name} ${scope} FILE_SET public_headers TYPE HEADERS BASE_DIRS include FILES ${public_headers})
   target_link_libraries(${name} ${scope} ${arg_PUBLIC})
 

@@ -16,7 +16,7 @@
 #define WEFT_VERSION_STRING WEFT_DETAIL_DOTTED(WEFT_VERSION_MAJOR, WEFT_VERSION_MINOR, WEFT_VERSION_PATCH)
 
 // What programs and library must have in common besides: the sanitizers that know stacks, for the library announces each switch to
-// them, and the layout of the standard library's types.
+// them, the layout of the standard library's types, and whether schedules can be explored, which is in inline functions.
 #if defined(__SANITIZE_ADDRESS__)
 #define WEFT_DETAIL_SANITIZER address_sanitizer
 #elif defined(__SANITIZE_THREAD__)
@@ -43,11 +43,17 @@
 #define WEFT_DETAIL_STANDARD_LIBRARY libstdcxx
 #endif
 
-#define WEFT_DETAIL_PASTE(major, minor, sanitizer, library) \
-  these_headers_need_weft_##major##_##minor##_built_with_##sanitizer##_and_##library
-#define WEFT_DETAIL_EXPAND(major, minor, sanitizer, library) WEFT_DETAIL_PASTE(major, minor, sanitizer, library)
+#if defined(WEFT_EXPLORE)
+#define WEFT_DETAIL_PURPOSE _to_explore_schedules
+#else
+#define WEFT_DETAIL_PURPOSE
+#endif
+
+#define WEFT_DETAIL_PASTE(major, minor, sanitizer, library, purpose) \
+  these_headers_need_weft_##major##_##minor##_built_with_##sanitizer##_and_##library##purpose
+#define WEFT_DETAIL_EXPAND(major, minor, sanitizer, library, purpose) WEFT_DETAIL_PASTE(major, minor, sanitizer, library, purpose)
 #define WEFT_DETAIL_REQUIREMENT \
-  WEFT_DETAIL_EXPAND(WEFT_VERSION_MAJOR, WEFT_VERSION_MINOR, WEFT_DETAIL_SANITIZER, WEFT_DETAIL_STANDARD_LIBRARY)
+  WEFT_DETAIL_EXPAND(WEFT_VERSION_MAJOR, WEFT_VERSION_MINOR, WEFT_DETAIL_SANITIZER, WEFT_DETAIL_STANDARD_LIBRARY, WEFT_DETAIL_PURPOSE)
 
 namespace weft::inline v0 {
 
