@@ -9,7 +9,7 @@ namespace weft::inline v0 {
 enum class Overflow {
   shed_newest,  ///< the arriving message is destroyed; send() answers `shed` (CAP-2)
   shed_oldest,  ///< the oldest waiting user message is destroyed to make room, and send() answers `queued`; only when the one message that
-                ///< waits is being looked at by a predicate just then, the new one is shed
+                ///< waits is being looked at by the receiver just then, the new one is shed
   exit,         ///< the receiver ends with an error reason that names the limit; send() answers `shed`
 };
 
