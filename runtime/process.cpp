@@ -23,7 +23,7 @@ std::optional<Pid> parent() {
 TimePoint now() {
   if (detail::RuntimeCore* core = current_core()) return TimePoint(Duration(core->scheduler.now_ns()));
   if (const detail::BlockingSection* section = detail::blocking_section()) return TimePoint(Duration(section->core->scheduler.now_ns()));
-  return std::chrono::steady_clock::now();
+  return TimePoint(Duration(scheduler::Scheduler::steady_ns()));
 }
 
 void yield() {

@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,7 +48,10 @@ bool happens(const char* place, double chance) noexcept {
   return chance > 0 && static_cast<double>(base::explorer()->choose(place, kParts)) < chance * static_cast<double>(kParts);
 }
 
-std::uint64_t every(double chance) noexcept { return chance > 0 ? static_cast<std::uint64_t>(1 / chance) : 0; }
+std::uint64_t every(double chance) noexcept {
+  constexpr double kLeast = 1e-12;
+  return chance > 0 ? static_cast<std::uint64_t>(1 / std::max(chance, kLeast) + 0.5) : 0;
+}
 
 /// A thread of its own kills, so that a kill comes at any moment after it was decided.
 void kill_victims(Run& state) {
@@ -100,14 +105,19 @@ void check(const sim::Options& options) {
     if (!(chance >= 0 && chance <= 1)) throw BadArgument("explore() with a chance of " + std::to_string(chance));
   }
   if (options.seeds == 0) throw BadArgument("explore() with no seed");
+  if (options.workers == 0 || options.workers > scheduler::IdleSet::kMaxWorkers) {
+    throw BadArgument("explore() with " + std::to_string(options.workers) + " workers, allowed are 1 to " +
+                      std::to_string(scheduler::IdleSet::kMaxWorkers));
+  }
 }
 
 std::optional<std::uint64_t> number_from_environment(const char* name) {
   const char* const text = std::getenv(name);
   if (text == nullptr) return std::nullopt;
-  char* end = nullptr;
-  const std::uint64_t number = std::strtoull(text, &end, 10);
-  if (end == text || *end != 0) throw BadArgument(std::string(name) + " is \"" + text + "\", which is no number");
+  std::uint64_t number = 0;
+  const char* const end = text + std::strlen(text);
+  const auto [stopped, error] = std::from_chars(text, end, number);
+  if (error != std::errc() || stopped != end) throw BadArgument(std::string(name) + " is \"" + text + "\", which is no number");
   return number;
 }
 
@@ -203,7 +213,7 @@ sim::Report explore_threads(const sim::Options& options, const std::function<voi
     first = *only;
     seeds = 1;
   } else if (const auto times = number_from_environment("WEFT_EXPLORE_TIMES"); times && *times != 0) {
-    seeds *= *times;
+    seeds = *times > UINT64_MAX / seeds ? UINT64_MAX : seeds * *times;
   }
   const CrashNotes notes;
   Exploration::Stacks stacks;
@@ -259,9 +269,12 @@ std::uint64_t choose(std::uint64_t below) {
 }
 
 Thread::Thread(std::string name, std::function<void()> body)
-    : number_(exploration_here("Thread").start(std::move(name), std::move(body))) {}
+    : number_(exploration_here("Thread").start(std::move(name), std::move(body))), run_(scheduler::Exploration::here()->seed()) {}
 
-void Thread::join() noexcept { base::explore_join(number_); }
+void Thread::join() noexcept {
+  const scheduler::Exploration* const here = scheduler::Exploration::here();
+  if (here != nullptr && here->seed() == run_) base::explore_join(number_);
+}
 
 }  // namespace weft::sim
 
@@ -284,8 +297,8 @@ sim::Report detail::explore_threads(const sim::Options&, const std::function<voi
 
 void sim::require(bool, std::string_view) { refuse("require()"); }
 std::uint64_t sim::choose(std::uint64_t) { refuse("choose()"); }
-sim::Thread::Thread(std::string, std::function<void()>) : number_(0) { refuse("Thread"); }
-void sim::Thread::join() noexcept { (void)number_; }
+sim::Thread::Thread(std::string, std::function<void()>) : number_(0), run_(0) { refuse("Thread"); }
+void sim::Thread::join() noexcept { (void)number_, (void)run_; }
 
 }  // namespace weft
 

@@ -68,7 +68,7 @@ class RunQueue {
   }
 
   /// Owner. Takes the oldest item; null when there is none, in the ring or behind it.
-  [[nodiscard]] T* pop() noexcept {
+  [[nodiscard, gnu::always_inline]] T* pop() noexcept {
     T* item = take_oldest();
     while (overflow_first_ != nullptr) [[unlikely]] {  // R5: each round moves at least the room that the last take left.
         drain_overflow();

@@ -66,11 +66,11 @@ inline void Worker::finish_switch() noexcept {
 inline Fiber* Worker::pick_now() noexcept {
   if (mixed_) [[unlikely]]
     return pick_mixed();
-  if (lifo_budget_ != 0) {
-    if (Fiber* fiber = lifo_.take()) {
-      --lifo_budget_;
-      return fiber;
-    }
+  if (lifo_budget_ == 0) [[unlikely]] {
+    put_lifo_last();
+  } else if (Fiber* fiber = lifo_.take()) {
+    --lifo_budget_;
+    return fiber;
   }
   lifo_budget_ = kLifoBudget;
   if (Fiber* fiber = queue_.pop()) return fiber;
@@ -215,6 +215,13 @@ void Worker::ready_last(Fiber& fiber) noexcept {
   scheduler_.notify();
 }
 
+// Behind all that is queued, not behind one of it: two that wake each other in turn, and spawn, would outrun what they spawn, and nothing
+// would stop the queue from growing.
+void Worker::put_lifo_last() noexcept {
+  if (queue_.empty()) return;
+  if (Fiber* fiber = lifo_.take()) ready_displaced(*fiber);
+}
+
 // High goes first, but every kHighRun-th turn is the others'; of those, every kLowEvery-th is low's. So each class has its turn within a
 // bounded number, whatever the others do (FLG-3).
 Fiber* Worker::pick_mixed() noexcept {
@@ -225,11 +232,11 @@ Fiber* Worker::pick_mixed() noexcept {
   if (++low_turn_ % kLowEvery == 0) {
     if (Fiber* fiber = low_.pop()) return fiber;
   }
-  if (lifo_budget_ != 0) {
-    if (Fiber* fiber = lifo_.take()) {
-      --lifo_budget_;
-      return fiber;
-    }
+  if (lifo_budget_ == 0) {
+    put_lifo_last();
+  } else if (Fiber* fiber = lifo_.take()) {
+    --lifo_budget_;
+    return fiber;
   }
   lifo_budget_ = kLifoBudget;
   if (Fiber* fiber = queue_.pop()) return fiber;

@@ -119,6 +119,8 @@ class Worker {
   [[gnu::always_inline]] inline Fiber* pick_now() noexcept;
   void ready_urgent(Fiber& fiber) noexcept;
   void ready_displaced(Fiber& fiber) noexcept;
+  /// Ends a run of the last-in slot: its fiber goes behind everything that is runnable here.
+  void put_lifo_last() noexcept;
   Fiber* pick_mixed() noexcept;
   RunQueue<Fiber>& queue_for(Fiber& fiber) noexcept;
   Fiber* find() noexcept;
@@ -142,7 +144,7 @@ class Worker {
   }
 
   static constexpr std::uint32_t kHousekeepingTicks = 64;  // switches between two looks at timers, descriptors and injected work
-  static constexpr std::uint32_t kLifoBudget = 32;         // runs from the last-in slot before the run queue gets its turn
+  static constexpr std::uint32_t kLifoBudget = 32;         // runs from the last-in slot before all of the run queue gets its turn
   static constexpr std::uint32_t kHighRun = 8;             // turns with high first, before one of the others
   static constexpr std::uint32_t kLowEvery = 8;            // FLG-3
 

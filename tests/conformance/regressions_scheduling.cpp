@@ -56,6 +56,19 @@ TEST_P(RegressionsScheduling, Flg3NoPriorityStarvesBehindTheOthers) {
   });
 }
 
+TEST_P(RegressionsScheduling, Design39APairThatWakesEachOtherDoesNotOutrunWhatItSpawns) {
+  if (GetParam() != 1) GTEST_SKIP() << "with several workers the system may let one rest that holds what the pair spawned";
+  run([this] {
+    std::uint64_t most = 0;
+    for (int round = 0; round < 2'000; ++round) {
+      for (int i = 0; i < 20; ++i) spawn([] { yield(); });
+      await_down(spawn_monitor([] {}).ref);
+      most = std::max(most, rt.stats().live);
+    }
+    EXPECT_LT(most, 4'000u);  // of 40,000
+  });
+}
+
 TEST_P(RegressionsScheduling, Cpp1WhoWasWokenByAProcessThatNeverYieldsRunsElsewhere) {
   if (GetParam() == 1) GTEST_SKIP() << "needs a second worker";
   run([] {
