@@ -440,12 +440,20 @@ TEST(Poller, OnlyOneThreadLeads) {
   Ends ends = Ends::pipe();
   ASSERT_EQ(poller.arm(ends[0], Poller::kRead, 1), 0);
   std::atomic<bool> stop{false};
+  std::atomic<unsigned> attempts{0};
   std::thread leader([&] {
-    while (!stop.load(std::memory_order_acquire)) poll(poller, kForever);
+    while (!stop.load(std::memory_order_acquire)) {
+      attempts.fetch_add(1, std::memory_order_release);
+      poll(poller, kForever);
+    }
   });
   // Until the leader is in, our own polls look at the descriptors; then they return at once although their timeout is long.
   auto start = std::chrono::steady_clock::now();
+  unsigned before = 0;
   do {
+    // It is turned away while we look: let it try again in between. Or it is in already.
+    for (int i = 0; i < 1000 && attempts.load(std::memory_order_acquire) == before; ++i) std::this_thread::yield();
+    before = attempts.load(std::memory_order_acquire);
     start = std::chrono::steady_clock::now();
     poll(poller, 5 * kOneMilli);
   } while (std::chrono::steady_clock::now() - start >= std::chrono::nanoseconds(5 * kOneMilli));

@@ -70,7 +70,7 @@ function(case_subdirectory)
 endfunction()
 
 function(case_fetch_content)
-  build(fetch_content -DWEFT=${SOURCE} -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON
+  build(fetch_content -DWEFT=${SOURCE} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O1 -DBUILD_SHARED_LIBS=ON
     -DCMAKE_CXX_VISIBILITY_PRESET=hidden -DCMAKE_VISIBILITY_INLINES_HIDDEN=ON)
   must(${scratch}/fetch_content/consumer)
   file(REMOVE_RECURSE ${shared_prefix})
