@@ -12,6 +12,17 @@ namespace weft::inline v0::mailbox {
 using detail::Envelope;
 using detail::EnvelopeKind;
 
+/// Turns a chain that is linked from the newest to the oldest around, in front of what is younger; returns the oldest.
+inline Envelope* reverse_in_front_of(Envelope* younger, Envelope* newest) noexcept {
+  while (newest != nullptr) {
+    Envelope* const older = newest->next;
+    newest->next = younger;
+    younger = newest;
+    newest = older;
+  }
+  return younger;
+}
+
 /// Lock-free inbox of one process. Many threads push, one owner takes; the word also says whether the owner sleeps.
 ///
 /// I1  The word is kEmpty (owner awake, nothing queued), kParked (owner asleep, nothing queued), kClosed (no owner), or the newest
@@ -30,26 +41,10 @@ class Inbox {
  public:
   enum class Push : std::uint8_t { queued, woke, closed };
 
-  /// Adds `node`. `woke`: the caller must make the owner runnable (I2). `closed`: the node still belongs to the caller.
-  [[nodiscard]] Push push(Envelope& node) noexcept {
-    // acquire, here and where the exchange fails, pairs with close(): who is told `closed` may destroy the node, which may be a record
-    // that the owner read before it closed.
-    base::explore_point("push");
-    std::uint64_t seen = word_.load(std::memory_order_acquire);
-    for (;;) {
-      if (seen == kClosed) return Push::closed;
-      node.next = seen > kClosed ? pointer(seen) : nullptr;
-      const std::uint64_t count = seen & kCountMask;
-      const std::uint64_t grown = count == kCountMask || node.kind == EnvelopeKind::kick ? count : count + kCountOne;
-      const std::uint64_t mine = reinterpret_cast<std::uintptr_t>(&node) | grown;
-      base::explore_point("push: exchange");
-      // release publishes the node to take_all(); acquire, when kParked is replaced, sees the registers that the owner's successor
-      // saved before try_park(), so that the waker may hand the owner to another thread.
-      if (word_.compare_exchange_weak(seen, mine, std::memory_order_acq_rel, std::memory_order_acquire)) {
-        return seen == kParked ? Push::woke : Push::queued;
-      }
-    }
-  }
+  /// Adds `message`. `woke`: the caller must make the owner runnable (I2). `closed`: the node still belongs to the caller.
+  [[nodiscard]] Push push(Envelope& message) noexcept { return push_node(message, kCountOne); }
+  /// The same for a kick, which is no message and counts as none.
+  [[nodiscard]] Push push_kick(Envelope& kick) noexcept { return push_node(kick, 0); }
 
   /// Owner: everything pushed so far, oldest first, linked by `next`; null when there is nothing.
   [[nodiscard]] Envelope* take_all() noexcept {
@@ -60,6 +55,18 @@ class Inbox {
     // acquire pairs with the release in push(); release: an observer that sees the empty word sees that its messages are being sorted.
     const std::uint64_t seen = word_.exchange(kEmpty, std::memory_order_acq_rel);
     return reversed(seen);
+  }
+
+  /// Owner, when has_mail(): everything pushed so far, linked from the newest to the oldest, and how many messages they are.
+  struct Taken {
+    Envelope* newest;
+    std::size_t count;  // kMany: that many, or more
+  };
+  static constexpr std::size_t kMany = 0xFFFF;
+  [[nodiscard]] Taken take_newest_first() noexcept {
+    base::explore_point("take newest first");
+    const std::uint64_t seen = word_.exchange(kEmpty, std::memory_order_acq_rel);  // As in take_all().
+    return {pointer(seen), static_cast<std::size_t>(seen >> kCountShift)};
   }
 
   /// On behalf of an owner that may sleep, or go to sleep, meanwhile: as take_all(), but a sleeping owner stays asleep.
@@ -109,6 +116,27 @@ class Inbox {
   static constexpr int kCountShift = 48;
   static constexpr std::uint64_t kCountOne = std::uint64_t{1} << kCountShift;
   static constexpr std::uint64_t kCountMask = ~(kCountOne - 1);
+  static_assert(kCountMask >> kCountShift == kMany);
+
+  [[gnu::always_inline]] Push push_node(Envelope& node, std::uint64_t weight) noexcept {
+    // acquire, here and where the exchange fails, pairs with close(): who is told `closed` may destroy the node, which may be a record
+    // that the owner read before it closed.
+    base::explore_point("push");
+    std::uint64_t seen = word_.load(std::memory_order_acquire);
+    for (;;) {
+      if (seen == kClosed) return Push::closed;
+      node.next = seen > kClosed ? pointer(seen) : nullptr;
+      const std::uint64_t count = seen & kCountMask;
+      const std::uint64_t grown = count == kCountMask ? count : count + weight;
+      const std::uint64_t mine = reinterpret_cast<std::uintptr_t>(&node) | grown;
+      base::explore_point("push: exchange");
+      // release publishes the node to take_all(); acquire, when kParked is replaced, sees the registers that the owner's successor
+      // saved before try_park(), so that the waker may hand the owner to another thread.
+      if (word_.compare_exchange_weak(seen, mine, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        return seen == kParked ? Push::woke : Push::queued;
+      }
+    }
+  }
 
   /// A planted fault: what comes between the look and the store is lost.
   bool park_by_look_and_store() noexcept {
@@ -122,14 +150,7 @@ class Inbox {
     return reinterpret_cast<Envelope*>(static_cast<std::uintptr_t>(word & ~kCountMask));
   }
   static Envelope* reversed(std::uint64_t word) noexcept {
-    Envelope* oldest_first = nullptr;
-    for (Envelope* node = (word & ~kCountMask) > kClosed ? pointer(word) : nullptr; node != nullptr;) {
-      Envelope* older = node->next;
-      node->next = oldest_first;
-      oldest_first = node;
-      node = older;
-    }
-    return oldest_first;
+    return (word & ~kCountMask) > kClosed ? reverse_in_front_of(nullptr, pointer(word)) : nullptr;
   }
 
   std::atomic<std::uint64_t> word_{kClosed};

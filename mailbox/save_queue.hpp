@@ -5,10 +5,16 @@
 #include <cstddef>
 
 #include <weft/message.hpp>
+#include "mailbox/inbox.hpp"
 
 namespace weft::inline v0::mailbox {
 
 using detail::Envelope;
+
+/// A message that needs no judgement on reception: meant for this tenant, and sent by pid.
+[[nodiscard]] inline bool is_ordinary(const Envelope& in_flight, std::uint64_t generation) noexcept {
+  return in_flight.kind == EnvelopeKind::user && in_flight.alias == 0 && in_flight.stamp == generation;
+}
 
 /// What `receive` scans. Touched by its owner only; size() may be read by anybody.
 ///
@@ -30,6 +36,50 @@ class SaveQueue {
     }
     tail_ = &envelope;
     size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  /// What was taken from an inbox, on its way into the queue.
+  struct Arrived {
+    Envelope* numbered;  // oldest first, linked by `next`: has its number and its place among the arrived
+    Envelope* rest;      // newest first, older than what is numbered: not looked at, but that the first is not ordinary
+  };
+  /// Numbers what is ordinary, the newest first. One pass, for what the usual case costs: nothing else arrived, and `rest` is null.
+  [[nodiscard]] Arrived number_ordinary(Inbox::Taken taken, std::uint64_t generation) noexcept {
+    if (taken.count == Inbox::kMany) [[unlikely]]
+      return {nullptr, taken.newest};  // How many numbers are needed is not known.
+    std::uint64_t number = number_ += taken.count;
+    Envelope* younger = nullptr;
+    Envelope* at = taken.newest;
+    for (;;) {
+      if (!is_ordinary(*at, generation)) [[unlikely]]
+        return {younger, at};
+      Envelope* const older = at->next;
+      at->stamp = number--;
+      at->next = younger;
+      if (older == nullptr) return {at, nullptr};
+      at->prev = older;
+      younger = at;
+      at = older;
+    }
+  }
+  /// Appends a whole inbox of ordinary messages, once numbered.
+  void append(Arrived arrived, Inbox::Taken taken) noexcept {
+    arrived.numbered->prev = tail_;
+    if (tail_ != nullptr) {
+      tail_->next = arrived.numbered;
+    } else {
+      head_ = arrived.numbered;
+    }
+    tail_ = taken.newest;
+    size_.store(size_.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(taken.count), std::memory_order_relaxed);
+  }
+  /// Undoes number_ordinary(): everything that arrived as it came in flight, oldest first.
+  [[nodiscard]] static Envelope* unnumbered(Arrived arrived, std::uint64_t generation) noexcept {
+    for (Envelope* at = arrived.numbered; at != nullptr; at = at->next) {
+      at->stamp = generation;
+      at->alias = 0;
+    }
+    return reverse_in_front_of(arrived.numbered, arrived.rest);
   }
 
   void remove(Envelope& envelope) noexcept {

@@ -264,15 +264,15 @@ void checkpoint(ControlBlock& self) {
   }
 }
 
-[[gnu::noinline]] void park_until(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
+void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
+  if (deadline_ns == kNever) return park_for_ever(self, waiting);
   scheduler::TimerWheel& wheel = scheduler::Worker::here()->wheel;
   wheel.add(self.wake_timer, deadline_ns);
-  park(self, kNever, waiting);
+  park_for_ever(self, waiting);
   (void)wheel.cancel(self.wake_timer);
 }
 
-void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
-  if (deadline_ns != kNever) return park_until(self, deadline_ns, waiting);
+void park_for_ever(ControlBlock& self, Waiting waiting) {
   if (base::exploring()) explored_suspension(*current_core(), self);
   self.waiting.store(waiting, std::memory_order_relaxed);
   self.budget = fresh_slice();
@@ -289,7 +289,7 @@ bool RuntimeCore::kick_locked(ControlBlock& block) noexcept {
   if (block.kick_pending) return false;
   block.kick_pending = true;
   block.kick.stamp = block.generation.load(std::memory_order_relaxed);
-  switch (block.inbox.push(block.kick)) {
+  switch (block.inbox.push_kick(block.kick)) {
     case mailbox::Inbox::Push::woke:
       return true;
     case mailbox::Inbox::Push::queued:

@@ -254,7 +254,7 @@ class RuntimeCore final : public scheduler::Host {
   enum class Locked : std::uint8_t { no, already };
   [[nodiscard]] Envelope* sort_in(ControlBlock& block, Locked locked) noexcept;
   [[nodiscard]] Envelope* sort_chain(ControlBlock& block, Envelope* arrived, Locked locked) noexcept;
-  void finish_drain(ControlBlock& self, Envelope* rest) noexcept;
+  static void finish_drain(ControlBlock& self, mailbox::SaveQueue::Arrived arrived) noexcept;
   void after_drain(ControlBlock& self, Envelope* dropped, bool replies) noexcept;
   /// After `envelope` left the mailbox of `block`: its place is free.
   void left_mailbox(ControlBlock& block, Envelope& envelope) noexcept;
@@ -447,6 +447,7 @@ ControlBlock& process_here_slowly(const char* call);
 [[noreturn]] void meet_doom_now(ControlBlock& self);
 /// Suspends `self` until a message or a kick arrives or the time comes. Returns after something may have changed: look again.
 void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting);
+void park_for_ever(ControlBlock& self, Waiting waiting);
 
 /// Throws BadArgument or LimitExceeded for a name or group that cannot be.
 void check_process_name(std::string_view what, std::string_view name);

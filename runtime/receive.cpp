@@ -64,11 +64,6 @@ void RefTable::clear() noexcept {
 
 namespace {
 
-/// A message that needs no judgement: its tenant's, and sent by pid.
-bool is_ordinary(const Envelope& envelope, std::uint64_t generation) noexcept {
-  return envelope.kind == EnvelopeKind::user && envelope.alias == 0 && envelope.stamp == generation;
-}
-
 // `sorting` is odd in between, for depth().
 void begin_sorting(ControlBlock& block) noexcept {
   // relaxed, and before the take: that is a release.
@@ -83,21 +78,19 @@ void end_sorting(ControlBlock& block) noexcept {
 
 [[gnu::noinline]] void RuntimeCore::drain_plain(ControlBlock& self) noexcept {
   begin_sorting(self);
-  const std::uint64_t generation = self.pid.generation();
-  for (Envelope* envelope = self.inbox.take_all(); envelope != nullptr;) {
-    Envelope* const next = envelope->next;
-    if (!is_ordinary(*envelope, generation)) [[unlikely]]
-      return current_core()->finish_drain(self, envelope);
-    self.saved.append(*envelope);
-    envelope = next;
-  }
+  const mailbox::Inbox::Taken taken = self.inbox.take_newest_first();
+  const mailbox::SaveQueue::Arrived arrived = self.saved.number_ordinary(taken, self.pid.generation());
+  if (arrived.rest != nullptr) [[unlikely]]
+    return finish_drain(self, arrived);
+  self.saved.append(arrived, taken);
   end_sorting(self);
 }
 
-[[gnu::noinline]] void RuntimeCore::finish_drain(ControlBlock& self, Envelope* rest) noexcept {
-  Envelope* const dropped = sort_chain(self, rest, Locked::no);
+[[gnu::noinline]] void RuntimeCore::finish_drain(ControlBlock& self, mailbox::SaveQueue::Arrived arrived) noexcept {
+  RuntimeCore& core = *current_core();
+  Envelope* const dropped = core.sort_chain(self, mailbox::SaveQueue::unnumbered(arrived, self.pid.generation()), Locked::no);
   end_sorting(self);
-  after_drain(self, dropped, self.replies_pending);
+  core.after_drain(self, dropped, self.replies_pending);
 }
 
 Envelope* RuntimeCore::sort_in(ControlBlock& block, Locked locked) noexcept {
@@ -114,7 +107,7 @@ Envelope* RuntimeCore::sort_chain(ControlBlock& block, Envelope* arrived, Locked
   const std::uint64_t generation = block.pid.generation();
   for (Envelope* envelope = arrived; envelope != nullptr; envelope = next) {
     next = envelope->next;
-    if (is_ordinary(*envelope, generation)) [[likely]] {
+    if (mailbox::is_ordinary(*envelope, generation)) [[likely]] {
       block.saved.append(*envelope);
       continue;
     }
@@ -264,26 +257,36 @@ namespace {
 
 }  // namespace
 
-Reception::Reception(const char* call, std::uint64_t since) : self_(process_here(call)), looked_at_(since), deadline_ns_(kNever) {
-  if (self_.plain_mailbox.load(std::memory_order_relaxed)) [[likely]]
-    return;
-  if (!self_.has_mailbox.load(std::memory_order_relaxed)) refuse_without_mailbox(self_, call);
-  shared_ = self_.shares_queue();
+Reception::Reception(const char* call, std::uint64_t since) : looked_at_(since), deadline_ns_(kNever) {
+  ControlBlock* const self = current_process();
+  if (self == nullptr || !may_call(*self) || !self->plain_mailbox.load(std::memory_order_relaxed)) [[unlikely]]
+    begin_specially(call);
+  else {
+    --self->budget;
+    self_ = self;
+  }
+}
+
+[[gnu::noinline]] void Reception::begin_specially(const char* call) {
+  self_ = &process_here(call);
+  if (!self_->has_mailbox.load(std::memory_order_relaxed)) refuse_without_mailbox(*self_, call);
+  shared_ = self_->shares_queue();
 }
 
 Reception::Reception(const char* call, Duration timeout, std::uint64_t since) : Reception(call, since) {
+  bounded_ = true;
   look_once_ = timeout == Duration::zero();
   if (!look_once_) deadline_ns_ = current_core()->deadline_after(timeout, call);
 }
 
 void Reception::unpin() noexcept {
-  const std::lock_guard<base::SpinLock> hold(self_.lock);
-  self_.pinned = nullptr;
+  const std::lock_guard<base::SpinLock> hold(self_->lock);
+  self_->pinned = nullptr;
 }
 
 inline Envelope* Reception::look_further() noexcept {
   // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
-  Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_.saved.front() : self_.saved.first_after(looked_at_);
+  Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_->saved.front() : self_->saved.first_after(looked_at_);
   while (candidate != nullptr && candidate->kind == EnvelopeKind::reply) candidate = candidate->next;
   if (candidate != nullptr) {
     at_ = candidate;
@@ -292,76 +295,76 @@ inline Envelope* Reception::look_further() noexcept {
   return candidate;
 }
 
-Envelope* Reception::next() {
-  if (shared_) [[unlikely]]
-    return next_shared();
-  if (Envelope* candidate = look_further()) return candidate;
-  return next_arrived();
+[[gnu::noinline]] Envelope* Reception::look_further_shared() noexcept {
+  const std::lock_guard<base::SpinLock> hold(self_->lock);
+  Envelope* const candidate = look_further();
+  if (candidate != nullptr) self_->pinned = candidate;
+  return candidate;
 }
 
-[[gnu::noinline]] Envelope* Reception::next_shared() {
-  {
-    const std::lock_guard<base::SpinLock> hold(self_.lock);
-    if (Envelope* candidate = look_further()) {
-      self_.pinned = candidate;
-      return candidate;
-    }
-  }
+inline Envelope* Reception::look() noexcept {
+  if (shared_) [[unlikely]]
+    return look_further_shared();
+  return look_further();
+}
+
+Envelope* Reception::next() {
+  if (Envelope* candidate = look()) return candidate;
   return next_arrived();
 }
 
 [[gnu::noinline]] Envelope* Reception::next_arrived() {
-  while (RuntimeCore::drain(self_)) {
+  bool more = RuntimeCore::drain(*self_);
+  for (;;) {
     // A terminating signal that came before one of these messages is met first (ORD-7).
-    meet_doom(self_);
-    std::unique_lock<base::SpinLock> hold(self_.lock, std::defer_lock);
-    if (shared_) hold.lock();
-    Envelope* const candidate = look_further();
-    if (candidate == nullptr) continue;
-    if (shared_) self_.pinned = candidate;
-    return candidate;
+    meet_doom(*self_);
+    if (more) {
+      if (Envelope* candidate = look()) return candidate;
+    }
+    if (bounded_ || shared_) [[unlikely]] {
+      if (!wait()) return nullptr;
+    } else {
+      park_for_ever(*self_, Waiting::message);
+    }
+    RuntimeCore::drain(*self_);
+    more = true;  // Where the queue is shared, a sender may have drained for us.
   }
-  return nullptr;
 }
 
 void Reception::take(Envelope& envelope) {
   at_ = nullptr;
   if (shared_) [[unlikely]]
     return take_shared(envelope);
-  self_.saved.remove(envelope);
+  self_->saved.remove(envelope);
   if (envelope.counted) [[unlikely]]
-    return current_core()->left_mailbox(self_, envelope);
+    return current_core()->left_mailbox(*self_, envelope);
 }
 
 [[gnu::noinline]] void Reception::take_shared(Envelope& envelope) {
   bool waited_for = false;
   {
-    const std::lock_guard<base::SpinLock> hold(self_.lock);
-    self_.saved.remove(envelope);
-    self_.pinned = nullptr;
+    const std::lock_guard<base::SpinLock> hold(self_->lock);
+    self_->saved.remove(envelope);
+    self_->pinned = nullptr;
     // With its place, so that a sender which finds nothing to evict finds room.
-    if (std::exchange(envelope.counted, false)) waited_for = RuntimeCore::give_room(self_, self_.pid.generation());
+    if (std::exchange(envelope.counted, false)) waited_for = RuntimeCore::give_room(*self_, self_->pid.generation());
   }
-  if (waited_for) current_core()->tell_room_waiters(self_);
+  if (waited_for) current_core()->tell_room_waiters(*self_);
 }
 
-bool Reception::wait() {
+[[gnu::noinline]] bool Reception::wait() {
   if (look_once_) return false;
   if (shared_) [[unlikely]] {
     unpin();
     at_ = nullptr;  // It may be evicted while we sleep. looked_at_ remembers the place.
   }
   if (deadline_ns_ != kNever && current_core()->scheduler.now_ns() >= deadline_ns_) return false;
-  // A predicate may have called what takes the kick of a doom in (demonitor, unalias): nothing would wake us any more.
-  meet_doom(self_);
-  park(self_, deadline_ns_, Waiting::message);
-  RuntimeCore::drain(self_);
-  meet_doom(self_);
+  park(*self_, deadline_ns_, Waiting::message);
   return true;
 }
 
-Reception::Guard::Guard(Reception& reception) noexcept : reception_(reception) { ++reception_.self_.no_suspend; }
-Reception::Guard::~Guard() { --reception_.self_.no_suspend; }
+Reception::Guard::Guard(Reception& reception) noexcept : reception_(reception) { ++reception_.self_->no_suspend; }
+Reception::Guard::~Guard() { --reception_.self_->no_suspend; }
 
 std::uint64_t number_to_receive_since(Ref ref) {
   ControlBlock& self = process_here("receive_since");

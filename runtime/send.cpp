@@ -301,6 +301,10 @@ template <class Post>
   return post(*through, mine.release());
 }
 
+[[gnu::noinline]] SendResult post_specially(RuntimeCore* core, Pid to, Envelope* envelope) {
+  return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post(to, mine); });
+}
+
 }  // namespace
 
 SendResult post(RuntimeCore* core, Pid to, Envelope* envelope) {
@@ -314,7 +318,7 @@ SendResult post(RuntimeCore* core, Pid to, Envelope* envelope) {
       return mine.post_from(*worker, to, envelope);
     }
   }
-  return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post(to, mine); });
+  return post_specially(core, to, envelope);
 }
 SendResult post(RuntimeCore* core, std::string_view name, Envelope* envelope) {
   return send_from_here(core, envelope, [&](RuntimeCore& through, Envelope* mine) { return through.post_by_name(name, mine); });

@@ -83,7 +83,7 @@ TEST(Inbox, AKickIsNoMessageToCount) {
   inbox.open();
   Envelope kick;
   kick.kind = EnvelopeKind::kick;
-  ASSERT_EQ(inbox.push(kick), Inbox::Push::queued);
+  ASSERT_EQ(inbox.push_kick(kick), Inbox::Push::queued);
   EXPECT_EQ(inbox.count(), 0u);
   EXPECT_TRUE(inbox.has_mail());
 }

@@ -137,6 +137,11 @@ constexpr auto destroyer() noexcept -> void (*)(void*) noexcept {
 constexpr std::uint32_t payload_offset(std::size_t align) noexcept {
   return static_cast<std::uint32_t>((sizeof(Envelope) + align - 1) / align * align);
 }
+/// The payload of an envelope that holds a T.
+template <class T>
+T* payload_of(Envelope& envelope) noexcept {
+  return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(&envelope) + payload_offset(alignof(T)));
+}
 
 template <class T>
 inline constexpr MessageType message_type{
@@ -158,10 +163,10 @@ template <class T, class... Args>
 Envelope* make_envelope(Args&&... args) {
   Envelope* envelope = allocate_envelope(message_type<T>);
   if constexpr (std::is_nothrow_constructible_v<T, Args...>) {
-    ::new (envelope->payload()) T(std::forward<Args>(args)...);
+    ::new (static_cast<void*>(payload_of<T>(*envelope))) T(std::forward<Args>(args)...);
   } else {
     try {
-      ::new (envelope->payload()) T(std::forward<Args>(args)...);
+      ::new (static_cast<void*>(payload_of<T>(*envelope))) T(std::forward<Args>(args)...);
     } catch (...) {
       free_envelope(envelope);
       throw;
@@ -202,11 +207,11 @@ class Message {
   /// The value, to look at or change in place; null when it is no T. Valid until the message is moved, taken or destroyed.
   template <class T>
   T* get_if() noexcept {
-    return is<T>() ? static_cast<T*>(envelope_->payload()) : nullptr;
+    return is<T>() ? detail::payload_of<T>(*envelope_) : nullptr;
   }
   template <class T>
   const T* get_if() const noexcept {
-    return is<T>() ? static_cast<const T*>(envelope_->payload()) : nullptr;
+    return is<T>() ? detail::payload_of<const T>(*envelope_) : nullptr;
   }
   /// @}
   /// Moves the value out and leaves the message empty. Throws std::bad_cast, and changes nothing, when it holds another type.

@@ -94,7 +94,7 @@ void post_reply(const From& from, Envelope* envelope);
 template <class R>
 R open_reply(const PendingCall& call, EnvelopePtr envelope) {
   if (!same_type(*envelope->type, message_type<Reply<R>>)) wrong_reply(call, message_type<Reply<R>>, *envelope->type);
-  return std::move(static_cast<Reply<R>*>(envelope->payload())->value);
+  return std::move(payload_of<Reply<R>>(*envelope)->value);
 }
 
 }  // namespace detail

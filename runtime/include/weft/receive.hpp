@@ -103,12 +103,10 @@ class Reception {
   Reception(const Reception&) = delete;
   Reception& operator=(const Reception&) = delete;
 
-  /// The next message not looked at yet, oldest first; null when all were. It stays in the mailbox.
+  /// The next message not looked at yet, oldest first: suspends until there is one. Null when the time is over. It stays in the mailbox.
   Envelope* next();
   /// Takes the message that next() gave out of the mailbox.
   void take(Envelope& envelope);
-  /// Suspends until there may be more. False when the time is over.
-  [[nodiscard]] bool wait();
 
   /// While a predicate runs: nothing may suspend (CPP-7), and a throw leaves the mailbox as it was (RCV-4).
   class Guard {
@@ -123,17 +121,21 @@ class Reception {
   };
 
  private:
+  void begin_specially(const char* call);
   Envelope* look_further() noexcept;
+  Envelope* look_further_shared() noexcept;
+  Envelope* look() noexcept;
   Envelope* next_arrived();
-  Envelope* next_shared();
+  [[nodiscard]] bool wait();
   void take_shared(Envelope& envelope);
   void unpin() noexcept;
 
-  ControlBlock& self_;
+  ControlBlock* self_;
   std::uint64_t looked_at_;  // numbers up to this were looked at
   Envelope* at_ = nullptr;
   std::int64_t deadline_ns_;
-  bool look_once_ = false;
+  bool bounded_ = false;    // by a timeout
+  bool look_once_ = false;  // it is zero
   bool shared_ = false;  // the save queue is shared with evicting senders
 };
 
@@ -144,7 +146,7 @@ decltype(auto) call_with(F& f, EnvelopePtr envelope) {
     return f(Message(std::move(envelope)));
   } else {
     // The message leaves its envelope before the handler runs: a handler may run for ever.
-    M message = std::move(*static_cast<M*>(envelope->payload()));
+    M message = std::move(*payload_of<M>(*envelope));
     if constexpr (std::is_trivially_destructible_v<M>) {
       free_envelope(envelope.release());
     } else {
@@ -167,7 +169,7 @@ template <class M, class W>
 bool accepts_when(W& handler, Envelope& envelope, Reception& reception) {
   const Reception::Guard guard(reception);
   if constexpr (!std::is_same_v<M, Message>) {
-    return same_type(*envelope.type, message_type<M>) && handler.pred(std::as_const(*static_cast<M*>(envelope.payload())));
+    return same_type(*envelope.type, message_type<M>) && handler.pred(std::as_const(*payload_of<M>(envelope)));
   } else {
     Message view{EnvelopePtr(&envelope)};
     struct Unview {
@@ -233,16 +235,13 @@ struct Nothing {};
 template <class R, class... H>
 R receive_loop(Reception& reception, H&... handlers) {
   std::conditional_t<std::is_void_v<R>, Nothing, std::optional<R>> result;
-  for (;;) {
-    while (Envelope* envelope = reception.next()) {
-      if (!(try_handler<R>(handlers, *envelope, reception, result) || ...)) continue;
-      if constexpr (std::is_void_v<R>) {
-        return;
-      } else {
-        return std::move(*result);
-      }
+  while (Envelope* envelope = reception.next()) {
+    if (!(try_handler<R>(handlers, *envelope, reception, result) || ...)) continue;
+    if constexpr (std::is_void_v<R>) {
+      return;
+    } else {
+      return std::move(*result);
     }
-    if (!reception.wait()) break;
   }
   if constexpr ((is_after<H> || ...)) {
     auto time_out = [&](auto& handler) {

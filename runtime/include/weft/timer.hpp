@@ -35,7 +35,7 @@ std::optional<Duration> read_timer(RuntimeCore* core, TimerRef ref);
 
 template <class M>
 Envelope* clone_envelope(Envelope* original) {
-  return make_envelope<M>(std::as_const(*static_cast<M*>(original->payload())));
+  return make_envelope<M>(std::as_const(*payload_of<M>(*original)));
 }
 
 template <Sendable M>
