@@ -22,8 +22,8 @@ namespace weft::inline v0::scheduler {
 
 class Watchdog;
 
-/// Who polls descriptors: a worker's index, or one of these.
-inline constexpr int kNoLeader = -1, kWatchdogLeads = -2, kHostLeads = -3;
+/// Who polls descriptors: the index of a worker that sleeps in the poller, or one of these. kLooks: a worker, which does not wait.
+inline constexpr int kNoLeader = -1, kWatchdogLeads = -2, kHostLeads = -3, kLooks = -4;
 
 struct SchedulerOptions {
   unsigned workers = 1;

@@ -326,6 +326,10 @@ Fiber* Worker::search() noexcept {
     if (fiber != nullptr) break;
     if (scheduler_.stopping_.load(std::memory_order_relaxed)) break;
     if (!alone) {
+      // Who writes to a socket is often answered soon, and to be woken from sleep takes ten times as long as a look.
+      constexpr int kLookEvery = 2;
+      if (round % kLookEvery == 0 && scheduler_.poller_.active() && !base::exploring() && lead_poller(0)) fiber = pick_now();
+      if (fiber != nullptr) break;
       base::explore_spin("search");
       for (int i = 0; i < 32 && !base::exploring(); ++i) base::cpu_relax();
     }
@@ -346,11 +350,18 @@ std::int64_t Worker::sleep_deadline() const noexcept {
 
 bool Worker::lead_poller(std::int64_t timeout_ns) noexcept {
   if (scheduler_.options_.host_polls) return false;
+  const bool looks = timeout_ns == 0;
   // One leader at a time, and nobody else polls: an interrupt() meant for the leader must not be answered by another.
   // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
-  int nobody = kNoLeader;
-  if (!scheduler_.poll_leader_.compare_exchange_strong(nobody, static_cast<int>(index_), std::memory_order_seq_cst)) return false;
-  scheduler_.poll_descriptors(timeout_ns != 0 && parker_.take_token() ? 0 : timeout_ns);
+  int leader = kNoLeader;
+  for (base::SpinWait wait;
+       !scheduler_.poll_leader_.compare_exchange_strong(leader, looks ? kLooks : static_cast<int>(index_), std::memory_order_seq_cst);
+       leader = kNoLeader) {
+    // A look is soon over, and who looked may then run something for long: who goes to sleep leads after it.
+    if (looks || leader != kLooks) return false;
+    wait.once();
+  }
+  scheduler_.poll_descriptors(!looks && parker_.take_token() ? 0 : timeout_ns);
   scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
   return true;
 }
