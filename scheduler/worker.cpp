@@ -294,7 +294,11 @@ Fiber* Worker::steal() noexcept {
 
 void Worker::loop() noexcept {
   weft_this_worker = this;
-  if (!base::exploring()) prctl(PR_SET_NAME, ("weft-" + std::to_string(index_)).c_str());
+  if (!base::exploring()) {
+    prctl(PR_SET_NAME, ("weft-" + std::to_string(index_)).c_str());
+    // The kernel would let a sleep last 50 us longer, to end it together with others: who waits for a timer waits for this thread.
+    prctl(PR_SET_TIMERSLACK, 1ul);
+  }
   thread_id_.store(gettid(), std::memory_order_relaxed);
   exceptions_ = thread_exception_state();
   adopt_thread(idle_);
