@@ -130,7 +130,7 @@ class Inbox {
       const std::uint64_t grown = count == kCountMask ? count : count + weight;
       const std::uint64_t mine = reinterpret_cast<std::uintptr_t>(&node) | grown;
       base::explore_point("push: exchange");
-      // release publishes the node to take_all(); acquire, when kParked is replaced, sees the registers that the owner's successor
+      // release publishes the node to who takes it; acquire, when kParked is replaced, sees the registers that the owner's successor
       // saved before try_park(), so that the waker may hand the owner to another thread.
       if (word_.compare_exchange_weak(seen, mine, std::memory_order_acq_rel, std::memory_order_acquire)) {
         return seen == kParked ? Push::woke : Push::queued;

@@ -41,7 +41,7 @@ class SaveQueue {
   /// What was taken from an inbox, on its way into the queue.
   struct Arrived {
     Envelope* numbered;  // oldest first, linked by `next`: has its number and its place among the arrived
-    Envelope* rest;      // newest first, older than what is numbered: not looked at, but that the first is not ordinary
+    Envelope* rest;      // newest first, older than what is numbered; if there is any, the inbox was not one of ordinary messages
   };
   /// Numbers what is ordinary, the newest first. One pass, for what the usual case costs: nothing else arrived, and `rest` is null.
   [[nodiscard]] Arrived number_ordinary(Inbox::Taken taken, std::uint64_t generation) noexcept {

@@ -173,6 +173,7 @@ bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexc
 
 bool RuntimeCore::drain_specially(ControlBlock& self) noexcept {
   const bool shared = self.shares_queue();
+  base::explore_point("drain: is there mail");
   const bool anything = self.inbox.has_mail();
   if (!anything && !shared) return false;
   Envelope* dropped = nullptr;
@@ -274,7 +275,7 @@ Reception::Reception(const char* call, std::uint64_t since) : looked_at_(since),
 }
 
 Reception::Reception(const char* call, Duration timeout, std::uint64_t since) : Reception(call, since) {
-  bounded_ = true;
+  timed_ = true;
   look_once_ = timeout == Duration::zero();
   if (!look_once_) deadline_ns_ = current_core()->deadline_after(timeout, call);
 }
@@ -309,25 +310,31 @@ inline Envelope* Reception::look() noexcept {
 }
 
 Envelope* Reception::next() {
+  // A predicate may have taken in what came (demonitor, unalias), a terminating signal with it.
+  if (at_ != nullptr) meet_doom(*self_);
   if (Envelope* candidate = look()) return candidate;
   return next_arrived();
 }
 
 [[gnu::noinline]] Envelope* Reception::next_arrived() {
-  bool more = RuntimeCore::drain(*self_);
+  // Where the queue is shared, a sender may drain for us, just before or while we do or sleep: look in any case.
+  bool more = RuntimeCore::drain(*self_) || shared_;
   for (;;) {
-    // A terminating signal that came before one of these messages is met first (ORD-7).
+    // A terminating signal that came before one of these messages is met first (ORD-7). In any case: with its kick taken in, by a predicate
+    // or a sender, nothing would wake us any more.
     meet_doom(*self_);
     if (more) {
       if (Envelope* candidate = look()) return candidate;
+      more = RuntimeCore::drain(*self_);
+      if (more) continue;
     }
-    if (bounded_ || shared_) [[unlikely]] {
+    if (timed_ || shared_) [[unlikely]] {
       if (!wait()) return nullptr;
     } else {
       park_for_ever(*self_, Waiting::message);
     }
     RuntimeCore::drain(*self_);
-    more = true;  // Where the queue is shared, a sender may have drained for us.
+    more = true;
   }
 }
 

@@ -210,6 +210,30 @@ TEST_P(Ordering, Ord7NoMessageSentAfterATerminatingSignalIsSeen) {
   });
 }
 
+// A predicate may take in what arrived, the signal among it, and refuse: the rest of the receive sees neither.
+TEST_P(Ordering, Ord7NoMessageSentAfterATerminatingSignalIsSeenThoughAPredicateTookItIn) {
+  if (GetParam() == 1) GTEST_SKIP() << "the predicate holds a worker while the other process sends";
+  run([&] {
+    std::atomic<bool> looking{false}, sent{false};
+    const Monitored child = spawn_monitor([&] {
+      const Alias alias = make_alias(AliasMode::explicit_unalias);
+      send(self(), Int{0});
+      const auto refuse = [&](const Int&) {
+        looking = true;
+        while (!sent) std::this_thread::yield();
+        unalias(alias);
+        return false;
+      };
+      receive(when(refuse, [](Int) {}), [](Text) { ADD_FAILURE() << "saw what was sent after the end"; });
+    });
+    while (!looking) std::this_thread::yield();
+    exit(child.pid, ExitReason::kill);
+    send(child.pid, Text{"too late"});
+    sent = true;
+    EXPECT_EQ(await_down(child.ref).reason, ExitReason::killed);
+  });
+}
+
 TEST_P(Ordering, Ord8AnExitSignalToOneselfActsBeforeTheCallReturns) {
   run([&] {
     const Monitored child = spawn_monitor([] {

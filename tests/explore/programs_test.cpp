@@ -154,6 +154,23 @@ TEST(ExplorePrograms, TheOldestIsShed) {
   });
 }
 
+// The sender that evicts takes the receiver's messages in for it: between two looks at a lock, the inbox is empty and the queue is not.
+TEST(ExplorePrograms, Rcv5WhatWasThereBeforeALookIsFoundWhileASenderEvicts) {
+  sim::explore({.seeds = 4'000}, [](Runtime& rt) {
+    rt.run([] {
+      const SpawnOptions bounded{.limit = {.capacity = 1, .overflow = Overflow::shed_oldest}};
+      const Monitored reader = spawn_monitor(bounded, [] {
+        (void)monitor(Pid{});  // Nobody: its DOWN is there when this returns.
+        sim::require(receive([](const Down&) { return true; }, after(0s, [] { return false; })), "it was there before the look");
+      });
+      spawn([to = reader.pid] {
+        for (int i = 0; i < 4; ++i) (void)send(to, Add{i});
+      });
+      receive<Down>();
+    });
+  });
+}
+
 TEST(ExplorePrograms, StopAsksKillsAndReports) {
   sim::explore({.seeds = 2'000}, [](Runtime& rt) {
     rt.spawn([] {

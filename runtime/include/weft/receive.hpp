@@ -122,9 +122,9 @@ class Reception {
 
  private:
   void begin_specially(const char* call);
-  Envelope* look_further() noexcept;
+  inline Envelope* look_further() noexcept;
   Envelope* look_further_shared() noexcept;
-  Envelope* look() noexcept;
+  inline Envelope* look() noexcept;
   Envelope* next_arrived();
   [[nodiscard]] bool wait();
   void take_shared(Envelope& envelope);
@@ -134,9 +134,9 @@ class Reception {
   std::uint64_t looked_at_;  // numbers up to this were looked at
   Envelope* at_ = nullptr;
   std::int64_t deadline_ns_;
-  bool bounded_ = false;    // by a timeout
-  bool look_once_ = false;  // it is zero
-  bool shared_ = false;  // the save queue is shared with evicting senders
+  bool timed_ = false;      // there is an after()
+  bool look_once_ = false;  // of zero
+  bool shared_ = false;     // the save queue is shared with evicting senders
 };
 
 template <class F>
