@@ -187,9 +187,9 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
     return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space);
   }
   [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
-  /// Under the lock: whether its end concerns anybody but itself.
+  /// Under the lock: whether its end has more to do than to tell those who watch it.
   [[nodiscard]] bool has_ties() const noexcept {
-    return extras != nullptr || !links.empty() || !monitored_by.empty() || !timers.empty() || !refs.is_clear();
+    return extras != nullptr || !links.empty() || !timers.empty() || !refs.is_clear();
   }
   /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
   [[nodiscard]] bool shares_queue() const noexcept {

@@ -162,6 +162,8 @@ class RuntimeCore final : public scheduler::Host {
   Pid spawn(SpawnRequest& request);
   /// As spawn(), by a process that runs on a worker of this runtime, with nothing but a body asked for.
   Pid spawn_plain(ControlBlock& parent, WorkerLocal& local, const BodyType& type, void* body);
+  /// As spawn_plain(), with a link or a monitor.
+  Pid spawn_tied(ControlBlock& parent, SpawnRequest& request);
   Pid whereis_or_spawn(std::string_view name, SpawnRequest& request);
   /// Fixes the reason of a process that ends by itself, if no signal did before (LIF-4).
   void fix_reason(ControlBlock& self, const ExitReason& reason) noexcept;
