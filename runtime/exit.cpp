@@ -93,6 +93,8 @@ inline bool RuntimeCore::end_plainly(ControlBlock& self) noexcept {
     self.life.store(Life::dead, std::memory_order_release);
   }
   self.body_type = nullptr;
+  if (self.wakes_at.load(std::memory_order_relaxed) != kNever) [[unlikely]]
+    forget_wake_timer(self);
   process_quota_.give_back();
   Envelope* const unread = self.inbox.close();
   if (watched) tell_watchers(self);  // The reason is that of every process that lives: normal.
@@ -166,7 +168,7 @@ bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
 }
 
 bool RuntimeCore::has_messages(ControlBlock& self) noexcept {
-  if (!self.shares_queue()) return self.saved.front() != nullptr;
+  if (!self.shares_queue()) return self.saved.front() != nullptr || self.call.has_answer();
   const std::lock_guard<base::SpinLock> hold(self.lock);
   return self.saved.front() != nullptr;
 }
@@ -204,8 +206,9 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
 // The numbers are those of LIF-5.
 void RuntimeCore::die(ControlBlock& self, Counted counted) noexcept {
   cancel_timers_of(self);  // 3
-  release_groups(self);    // 4
-  release_names(self);     // 5
+  if (self.wakes_at.load(std::memory_order_relaxed) != kNever) forget_wake_timer(self);
+  release_groups(self);  // 4
+  release_names(self);   // 5
   // Of step 8, here already: while the inbox is open, a Down that is on its way has its place there, and its record stays ours.
   withdraw_monitors(self);
   {
