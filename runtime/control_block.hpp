@@ -92,6 +92,48 @@ class RefTable {
   std::unique_ptr<Lists> lists_;            // made at the first entry; most processes have none
 };
 
+/// A call or request that waits for its answer. Most processes have one at a time, which has its place here; those made meanwhile, and
+/// those of processes with another than a plain mailbox, are entries of the RefTable.
+///
+/// The owner's, and used without its lock; observers read the state.
+class CallSlot {
+ public:
+  [[nodiscard]] bool is_free() const noexcept { return state() == 0; }
+  /// Whether no answer came yet: monitor and alias are there.
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<std::int64_t>(state()) > 0; }
+  [[nodiscard]] bool has_answer() const noexcept { return static_cast<std::int64_t>(state()) < 0; }
+  /// Of the call's monitor and alias; 0 where the slot is free.
+  [[nodiscard]] std::uint64_t number() const noexcept { return state() & ~kAnswered; }
+  /// While it is open.
+  [[nodiscard]] MonitorRecord& record() const noexcept { return *record_; }
+
+  void open(std::uint64_t number, MonitorRecord& record) noexcept {
+    record_ = &record;
+    state_.store(number, std::memory_order_relaxed);
+  }
+  /// Monitor and alias have ended.
+  void put_answer(Envelope& answer) noexcept {
+    answer_ = &answer;
+    state_.store(state() | kAnswered, std::memory_order_relaxed);
+  }
+  /// Frees the slot, of which the monitor has ended. The answer, null if there is none.
+  Envelope* take() noexcept {
+    Envelope* const answer = has_answer() ? answer_ : nullptr;
+    state_.store(0, std::memory_order_relaxed);
+    return answer;
+  }
+
+ private:
+  static constexpr std::uint64_t kAnswered = std::uint64_t{1} << 63;
+  [[nodiscard]] std::uint64_t state() const noexcept { return state_.load(std::memory_order_relaxed); }
+
+  std::atomic<std::uint64_t> state_{0};  // the number, with kAnswered; 0: free
+  union {
+    MonitorRecord* record_ = nullptr;
+    Envelope* answer_;  // a Reply or a Down
+  };
+};
+
 /// What few processes have. Made at need; guarded by the process's lock.
 struct Extras {
   std::vector<std::string> names;
@@ -115,6 +157,8 @@ struct Extras {
 ///
 /// who touches what: the first line as said there; everything else the tenant itself, where nothing else is said.
 struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
+  std::atomic<std::int64_t> wakes_at{scheduler::TimerWheel::kNever};  // when wake_timer fires; kNever: perhaps it does not
+
   // --- what senders read and write: one line ---
   alignas(base::kCacheLine) std::atomic<std::uint64_t> generation{1};  // never 0, which is that of Pid{}
   mailbox::Inbox inbox;
@@ -130,7 +174,8 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::atomic<bool> trap_exit{false};
   std::atomic<bool> started{false};  // the body began
 
-  std::uint32_t slot_index = 0;  // constant
+  std::uint32_t slot_index = 0;                    // constant
+  std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
   ControlBlock* next_free = nullptr;
   std::atomic<std::uint64_t> shed{0};
 
@@ -155,23 +200,25 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   registry::HookList monitored_by;
   registry::HookList timers;  // whose destination this process is
   RefTable refs;
+  CallSlot call;
   std::unique_ptr<Extras> extras;
 
-  scheduler::TimerNode wake_timer;                 // of a receive's or another wait's deadline
-  std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
+  scheduler::TimerNode wake_timer;  // of a wait's deadline; see park()
   union {
     Envelope* pinned = nullptr;     // a shared queue: under a predicate just now, not to be evicted; guarded by lock
     std::atomic<int>* orphan_wait;  // after death: blocking.cpp
   };
-  bool orphan = false;           // died with a blocking section under way
-  bool told = false;             // die_told() ran
-  bool hibernated = false;       // suspended without a stack: only a message wakes the next body
-  bool replies_pending = false;  // some RefEntry is `replied`; with a shared queue guarded by lock
+  bool orphan = false;                    // died with a blocking section under way
+  bool told = false;                      // die_told() ran
+  bool hibernated = false;                // suspended without a stack: only a message wakes the next body
+  bool replies_pending = false;           // some RefEntry is `replied`; with a shared queue guarded by lock
+  std::uint16_t wake_worker = kNoWorker;  // in whose wheel wake_timer was put last
   Envelope kick;
   static constexpr std::size_t kBodyBytes = 48;
   alignas(16) std::byte body_space[kBodyBytes];  // the body, or a pointer to it on the heap if it is larger
 
   static constexpr std::uint32_t kUnbounded = UINT32_MAX;
+  static constexpr std::uint16_t kNoWorker = UINT16_MAX;
 
   ControlBlock() noexcept {
     kick.kind = EnvelopeKind::kick;
@@ -187,9 +234,9 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
     return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space);
   }
   [[nodiscard]] bool bounded() const noexcept { return capacity.load(std::memory_order_relaxed) != kUnbounded; }
-  /// Under the lock: whether its end concerns anybody but itself.
+  /// Under the lock: whether its end has more to do than to tell those who watch it.
   [[nodiscard]] bool has_ties() const noexcept {
-    return extras != nullptr || !links.empty() || !monitored_by.empty() || !timers.empty() || !refs.is_clear();
+    return extras != nullptr || !links.empty() || !timers.empty() || !refs.is_clear() || !call.is_free();
   }
   /// Bounded with shed_oldest: senders evict from the save queue, so it is shared under the lock (send.cpp).
   [[nodiscard]] bool shares_queue() const noexcept {

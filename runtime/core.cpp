@@ -79,6 +79,9 @@ BlockingSection* blocking_section() noexcept { return section_here; }
 void enter_blocking_section(BlockingSection* section) noexcept { section_here = section; }
 
 WorkerLocal::WorkerLocal(RuntimeCore& runtime) : core(runtime), slots(runtime.processes), timer_slots(runtime.timers) {}
+WorkerLocal::~WorkerLocal() {
+  if (call_record != nullptr) destroy_envelope(&call_record->envelope);
+}
 
 RuntimeCore::RuntimeCore(RuntimeOptions wanted)
     : options(checked(std::move(wanted))),
@@ -167,14 +170,6 @@ void RuntimeCore::one_less() noexcept {
   empty_.notify_all();
 }
 
-void RuntimeCore::count(std::atomic<std::uint64_t> Counters::*counter, std::uint64_t n) noexcept {
-  if (WorkerLocal* local = worker_local()) {
-    add(local->counters.*counter, n);
-  } else {
-    (outside_.*counter).fetch_add(n, std::memory_order_release);
-  }
-}
-
 std::uint64_t RuntimeCore::total(std::atomic<std::uint64_t> Counters::*counter) const noexcept {
   std::uint64_t sum = (outside_.*counter).load(std::memory_order_acquire);
   auto& workers = const_cast<scheduler::Scheduler&>(scheduler);
@@ -201,8 +196,7 @@ bool RuntimeCore::is_alive(Pid pid) const noexcept {
 
 // --- the calling process ---------------------------------------------------------------------------------------------------------
 
-RuntimeCore& core_here(const char* call) {
-  if (RuntimeCore* core = current_core()) return *core;
+RuntimeCore& core_outside_worker(const char* call) {
   if (BlockingSection* section = blocking_section()) {
     if (!section->core->is_alive(section->pid)) {
       throw ProcessExiting(std::string(call) + "() in the blocking section of process " + section->pid.to_string() + ", which is dead");
@@ -264,12 +258,31 @@ void checkpoint(ControlBlock& self) {
   }
 }
 
-void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
-  if (deadline_ns == kNever) return park_for_ever(self, waiting);
-  scheduler::TimerWheel& wheel = scheduler::Worker::here()->wheel;
-  wheel.add(self.wake_timer, deadline_ns);
+// Most deadlines are not reached, and most processes wait with much the same time-out again and again. So a timer stays in its wheel when
+// the wait ends, and a wait that finds one which fires soon enough needs none. It may then fire too soon: the process looks at the clock,
+// as all who park do, and comes here again.
+//
+// `wakes_at` is a promise that a kick comes at that time: fire() takes it back under the lock before it kicks. Who still reads it after
+// the timer was collected has that kick before it, so it is woken too soon, but not never. Taken back once too often, by a firing that
+// was overtaken by a cancel and the next add, it costs what is done here: whether or not the node is in a wheel, cancel() takes it out.
+[[gnu::noinline]] void park_until(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
+  scheduler::Worker& worker = *scheduler::Worker::here();
+  if (self.wake_worker != ControlBlock::kNoWorker) (void)worker.scheduler().worker(self.wake_worker).wheel.cancel(self.wake_timer);
+  self.wake_worker = static_cast<std::uint16_t>(worker.index());
+  self.wakes_at.store(deadline_ns, std::memory_order_relaxed);
+  worker.wheel.add(self.wake_timer, deadline_ns);
   park_for_ever(self, waiting);
-  (void)wheel.cancel(self.wake_timer);
+}
+
+void RuntimeCore::forget_wake_timer(ControlBlock& self) noexcept {
+  self.wakes_at.store(kNever, std::memory_order_relaxed);
+  (void)scheduler.worker(self.wake_worker).wheel.cancel(self.wake_timer);
+}
+
+void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
+  if (self.wakes_at.load(std::memory_order_relaxed) > deadline_ns) [[unlikely]]
+    return park_until(self, deadline_ns, waiting);
+  park_for_ever(self, waiting);
 }
 
 void park_for_ever(ControlBlock& self, Waiting waiting) {
@@ -341,6 +354,7 @@ void RuntimeCore::fire(scheduler::TimerNode** nodes, std::size_t count) noexcept
       bool wake = false;
       {
         const std::lock_guard<base::SpinLock> hold(block->lock);
+        block->wakes_at.store(kNever, std::memory_order_relaxed);
         if (block->life.load(std::memory_order_relaxed) != Life::dead) wake = kick_locked(*block);
       }
       if (wake) scheduler.ready(*block);

@@ -96,6 +96,9 @@ struct TimerRecord {
   }
 };
 
+/// Throws std::bad_alloc.
+MonitorRecord* make_monitor_record();
+
 struct JoinState {
   base::Mutex mutex;
   std::condition_variable done_changed;
@@ -138,9 +141,11 @@ struct alignas(base::kCacheLine) Counters {
 
 struct WorkerLocal final : scheduler::HostLocal {
   explicit WorkerLocal(RuntimeCore& runtime);
+  ~WorkerLocal() override;
   RuntimeCore& core;
   registry::SlotCache<ControlBlock> slots;
   registry::SlotCache<TimerRecord> timer_slots;
+  MonitorRecord* call_record = nullptr;  // of a call that ended, for the next one of whatever process
   Counters counters;
 };
 
@@ -162,6 +167,8 @@ class RuntimeCore final : public scheduler::Host {
   Pid spawn(SpawnRequest& request);
   /// As spawn(), by a process that runs on a worker of this runtime, with nothing but a body asked for.
   Pid spawn_plain(ControlBlock& parent, WorkerLocal& local, const BodyType& type, void* body);
+  /// As spawn_plain(), with a link or a monitor.
+  Pid spawn_tied(ControlBlock& parent, SpawnRequest& request);
   Pid whereis_or_spawn(std::string_view name, SpawnRequest& request);
   /// Fixes the reason of a process that ends by itself, if no signal did before (LIF-4).
   void fix_reason(ControlBlock& self, const ExitReason& reason) noexcept;
@@ -231,6 +238,12 @@ class RuntimeCore final : public scheduler::Host {
   /// Ends the monitor with that number, with its alias if the mode says so. True if it was there: then no Down of it was or will be
   /// received.
   bool withdraw(ControlBlock& self, std::uint64_t number) noexcept;
+  /// A monitor with an alias in `self.call`. Null when that is in use, the mailbox is not a plain one, or `to` is not alive.
+  MonitorRef open_call(ControlBlock& self, Pid to);
+  /// Ends the monitor and the alias of the call in `self.call`, which is open.
+  void withdraw_call(ControlBlock& self) noexcept;
+  /// `envelope` was received and is of no ordinary kind. True: it answers the call in `self.call`, and was put there.
+  bool take_as_answer(ControlBlock& self, Envelope& envelope) noexcept;
   /// Takes a received Down of that monitor out of the save queue. False when there is none.
   bool take_down(ControlBlock& self, std::uint64_t number) noexcept;
   void tell_links(ControlBlock& self) noexcept;
@@ -281,8 +294,11 @@ class RuntimeCore final : public scheduler::Host {
   std::optional<Duration> cancel_timer(const TimerRef& ref) noexcept;
   std::optional<Duration> read_timer(const TimerRef& ref) noexcept;
   void cancel_timers_of(ControlBlock& self) noexcept;
+  /// Takes out a timer that a wait left behind (`wakes_at`), for a process that ends.
+  void forget_wake_timer(ControlBlock& self) noexcept;
   /// now + d on the runtime's clock; saturated (CPP-21). Throws BadArgument for a negative d.
-  [[nodiscard]] std::int64_t deadline_after(Duration d, const char* call) const;
+  [[nodiscard]] inline std::int64_t deadline_after(Duration d, const char* call) const;
+  [[noreturn]] static void refuse_duration(Duration d, const char* call);
   [[nodiscard]] std::int64_t deadline_at(TimePoint t) const noexcept;
 
   // --- knowing: info.cpp, dump.cpp, census.cpp
@@ -430,7 +446,9 @@ void complete_gone(JoinState& join) noexcept;
 void enter_blocking_section(BlockingSection* section) noexcept;
 
 /// The runtime a free function acts on. Throws NotInProcess, naming `call`, on a plain thread.
-RuntimeCore& core_here(const char* call);
+inline RuntimeCore& core_here(const char* call);
+/// The same for a thread that is no worker.
+RuntimeCore& core_outside_worker(const char* call);
 /// The calling process, for calls that may suspend or that change it. Throws NotInProcess, ProcessExiting (CPP-2), or meets the doom.
 inline ControlBlock& process_here(const char* call);
 /// As process_here(), for calls that destructors may make: never throws for a doomed or exiting process.
@@ -467,6 +485,10 @@ inline ControlBlock& process_here(const char* call) {
   --self->budget;
   return *self;
 }
+inline RuntimeCore& core_here(const char* call) {
+  RuntimeCore* const core = current_core();
+  return core != nullptr ? *core : core_outside_worker(call);
+}
 inline void meet_doom(ControlBlock& self) {
   if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
     meet_doom_now(self);
@@ -487,9 +509,25 @@ inline void add(std::atomic<std::uint64_t>& mine, std::uint64_t n = 1) noexcept 
   mine.store(mine.load(std::memory_order_relaxed) + n, std::memory_order_release);
 }
 
+inline void RuntimeCore::count(std::atomic<std::uint64_t> Counters::*counter, std::uint64_t n) noexcept {
+  if (WorkerLocal* local = worker_local()) {
+    add(local->counters.*counter, n);
+  } else {
+    (outside_.*counter).fetch_add(n, std::memory_order_release);
+  }
+}
+
 inline constexpr std::uint32_t kSlice = 2000;  // runtime calls of one process before others run (DESIGN 3.9)
 /// An exploration tries the end of a slice everywhere.
 inline std::uint32_t fresh_slice() noexcept { return 1 + static_cast<std::uint32_t>(base::explore_choice("slice", 32, kSlice - 1)); }
 inline constexpr std::int64_t kNever = scheduler::TimerWheel::kNever;
+
+inline std::int64_t RuntimeCore::deadline_after(Duration d, const char* call) const {
+  if (d < Duration::zero()) [[unlikely]]
+    refuse_duration(d, call);
+  if (d == forever) return kNever;  // No need to know the time.
+  const std::int64_t now = scheduler.now_ns();
+  return d.count() >= kNever - now ? kNever : now + d.count();
+}
 
 }  // namespace weft::detail

@@ -80,19 +80,24 @@ void RuntimeCore::keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Bac
   if (self.extras) self.extras->origin.swap(origin);
 }
 
-// Most ends: a body returned that owns nothing, of a process that nothing is tied to. Then of the steps of LIF-5 all but the sixth have
-// nothing to do, and one look under the lock tells.
+// Most ends: a body returned that owns nothing, of a process that nothing is tied to, except perhaps watchers. Then of the steps of LIF-5
+// all but the sixth and the eighth have nothing to do, and one look under the lock tells.
 inline bool RuntimeCore::end_plainly(ControlBlock& self) noexcept {
   if (self.body_type->destroy != nullptr || !ControlBlock::is_small(*self.body_type) || wants(LogLevel::error)) return false;
+  bool watched = false;
   {
     const std::lock_guard<base::SpinLock> hold(self.lock);
     if (self.life.load(std::memory_order_relaxed) != Life::alive || self.has_ties()) return false;
+    watched = !self.monitored_by.empty();
     self.generation.store(self.pid.generation() + 1, std::memory_order_release);
     self.life.store(Life::dead, std::memory_order_release);
   }
   self.body_type = nullptr;
+  if (self.wakes_at.load(std::memory_order_relaxed) != kNever) [[unlikely]]
+    forget_wake_timer(self);
   process_quota_.give_back();
   Envelope* const unread = self.inbox.close();
+  if (watched) tell_watchers(self);  // The reason is that of every process that lives: normal.
   if (self.saved.front() != nullptr) discard(self.saved.release());
   if (unread != nullptr) discard(unread);
   // Only now: a destructor of a message may have been on another worker for a while.
@@ -163,7 +168,7 @@ bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
 }
 
 bool RuntimeCore::has_messages(ControlBlock& self) noexcept {
-  if (!self.shares_queue()) return self.saved.front() != nullptr;
+  if (!self.shares_queue()) return self.saved.front() != nullptr || self.call.has_answer();
   const std::lock_guard<base::SpinLock> hold(self.lock);
   return self.saved.front() != nullptr;
 }
@@ -201,8 +206,9 @@ void RuntimeCore::finish(ControlBlock& self) noexcept {
 // The numbers are those of LIF-5.
 void RuntimeCore::die(ControlBlock& self, Counted counted) noexcept {
   cancel_timers_of(self);  // 3
-  release_groups(self);    // 4
-  release_names(self);     // 5
+  if (self.wakes_at.load(std::memory_order_relaxed) != kNever) forget_wake_timer(self);
+  release_groups(self);  // 4
+  release_names(self);   // 5
   // Of step 8, here already: while the inbox is open, a Down that is on its way has its place there, and its record stays ours.
   withdraw_monitors(self);
   {

@@ -37,6 +37,9 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   block->refs.for_each([&](const RefEntry& entry) {
     if (entry.record != nullptr && !entry.replied) made.monitors.push_back(entry.record->down.ref);
   });
+  if (block->call.is_open()) {
+    made.monitors.push_back(RefAccess::monitor(block->pid, block->call.number(), true));
+  }
   made.shed = block->shed.load(std::memory_order_relaxed);
   made.trap_exit = block->trap_exit.load(std::memory_order_relaxed);
   made.priority = static_cast<Priority>(block->urgency.load(std::memory_order_relaxed));

@@ -88,7 +88,13 @@ void end_sorting(ControlBlock& block) noexcept {
 
 [[gnu::noinline]] void RuntimeCore::finish_drain(ControlBlock& self, mailbox::SaveQueue::Arrived arrived) noexcept {
   RuntimeCore& core = *current_core();
-  Envelope* const dropped = core.sort_chain(self, mailbox::SaveQueue::unnumbered(arrived, self.pid.generation()), Locked::no);
+  Envelope* rest = mailbox::SaveQueue::unnumbered(arrived, self.pid.generation());
+  Envelope* const behind = rest->next;
+  if (take_as_answer(self, *rest)) {
+    if (behind == nullptr) return end_sorting(self);
+    rest = behind;
+  }
+  Envelope* const dropped = core.sort_chain(self, rest, Locked::no);
   end_sorting(self);
   core.after_drain(self, dropped, self.replies_pending);
 }
@@ -111,6 +117,7 @@ Envelope* RuntimeCore::sort_chain(ControlBlock& block, Envelope* arrived, Locked
       block.saved.append(*envelope);
       continue;
     }
+    if (locked == Locked::no && take_as_answer(block, *envelope)) continue;
     if (locked == Locked::no) block.lock.lock();
     const bool wanted = receive_special(block, *envelope);
     if (locked == Locked::no) block.lock.unlock();
@@ -129,7 +136,8 @@ std::size_t RuntimeCore::depth(const ControlBlock& block) noexcept {
   // code of the user's, so this ends, as soon as the owner has a core.
   for (base::SpinWait wait;; wait.once()) {
     const std::uint32_t before = block.sorting.load(std::memory_order_acquire);
-    const std::size_t depth = block.inbox.count() + block.saved.size();
+    const std::size_t answers = block.call.has_answer() ? 1 : 0;
+    const std::size_t depth = block.inbox.count() + block.saved.size() + answers;
     std::atomic_thread_fence(std::memory_order_acquire);
     if (before % 2 == 0 && block.sorting.load(std::memory_order_relaxed) == before) return depth;
   }

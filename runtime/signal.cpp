@@ -29,16 +29,6 @@ LinkRecord* make_link_record() {
   return record;
 }
 
-MonitorRecord* make_monitor_record() {
-  Envelope* memory = allocate_envelope(record_type<MonitorRecord>);
-  const std::uint8_t size_class = memory->size_class;
-  auto* record = ::new (static_cast<void*>(memory)) MonitorRecord{};
-  record->envelope.type = &message_type<Down>;
-  record->envelope.kind = EnvelopeKind::down;
-  record->envelope.size_class = size_class;
-  return record;
-}
-
 LinkRecord& link_record(registry::Hook& hook) noexcept {
   auto* half = reinterpret_cast<LinkRecord::Half*>(reinterpret_cast<std::byte*>(&hook) - offsetof(LinkRecord::Half, hook));
   // Which half it is: the first one's distance to the record is fixed, and the halves' pids differ (no process links itself).
@@ -61,6 +51,16 @@ void unhook(LinkRecord& record) noexcept {
 }
 
 }  // namespace
+
+MonitorRecord* make_monitor_record() {
+  Envelope* memory = allocate_envelope(record_type<MonitorRecord>);
+  const std::uint8_t size_class = memory->size_class;
+  auto* record = ::new (static_cast<void*>(memory)) MonitorRecord{};
+  record->envelope.type = &message_type<Down>;
+  record->envelope.kind = EnvelopeKind::down;
+  record->envelope.size_class = size_class;
+  return record;
+}
 
 Pid RuntimeCore::link_peer(registry::Hook& hook, const ControlBlock& self) noexcept { return other_half(link_record(hook), self).pid; }
 MonitorRecord& RuntimeCore::monitor_of(registry::Hook& hook) noexcept { return monitor_record(hook); }
@@ -368,6 +368,8 @@ bool RuntimeCore::take_down(ControlBlock& self, std::uint64_t number) noexcept {
 
 // LIF-5, step 8, the monitors the dying process held (MON-8).
 void RuntimeCore::withdraw_monitors(ControlBlock& self) noexcept {
+  if (self.call.is_open()) withdraw_call(self);
+  if (Envelope* const answer = self.call.take()) self.saved.append(*answer);  // To go with what else was not read.
   for (;;) {
     std::uint64_t number = 0;
     {

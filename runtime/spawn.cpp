@@ -202,6 +202,39 @@ void RuntimeCore::give_back(ControlBlock& self) noexcept {
   return pid;
 }
 
+Pid RuntimeCore::spawn_tied(ControlBlock& parent, SpawnRequest& request) {
+  if (refusing_spawns_.load(std::memory_order_relaxed)) [[unlikely]]
+    refuse_while_stopping();
+  ControlBlock& child = rent_slot(worker_local());
+  Pid pid;
+  try {
+    place_body(child, *request.type, request.body);
+    if (parent.life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent.pid);
+    pid = next_pid(child, parent.last_child);
+    set_up(child, pid, Choice{.stack_bytes = options.stack_bytes, .limit = options.mailbox});
+    {
+      const std::lock_guard<base::SpinLock> hold(child.lock);
+      set_identity(child, pid, parent.pid);
+    }
+    // Before anybody can address it, so that nothing can come in between (LIF-9).
+    tie_child(parent, child, request.link, request.monitor, request.ref);
+  } catch (...) {
+    drop_body(child);
+    process_quota_.give_back();
+    give_back(child);
+    throw;
+  }
+  {
+    const std::lock_guard<base::SpinLock> hold(child.lock);
+    set_alive(child, pid);
+  }
+  // Only now: the body's move may have been on another worker for a while.
+  scheduler::Worker& worker = *scheduler::Worker::here();
+  add(local_of(worker).counters.spawned);
+  worker.ready(child);
+  return pid;
+}
+
 Pid RuntimeCore::spawn(SpawnRequest& request) {
   ControlBlock* parent = current_process();
   if (parent != nullptr && current_core() != this) parent = nullptr;
@@ -211,6 +244,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   if (parent == nullptr && (linked || request.monitor != nullptr)) {
     throw NotInProcess("a linked or monitored spawn outside a process of this runtime");
   }
+  if (parent != nullptr && request.options == nullptr && !request.joinable && !notes_spawns_) return spawn_tied(*parent, request);
   if (refusing_spawns_.load(std::memory_order_relaxed)) refuse_while_stopping();
   if (!wanted.name.empty()) check_process_name("name", wanted.name);
   for (const std::string& group : wanted.groups) check_process_name("group", group);

@@ -9,10 +9,8 @@ namespace weft::inline v0::detail {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
-std::int64_t RuntimeCore::deadline_after(Duration d, const char* call) const {
-  if (d < Duration::zero()) throw BadArgument(std::string(call) + "() with a negative duration of " + std::to_string(d.count()) + " ns");
-  const std::int64_t now = scheduler.now_ns();
-  return d.count() >= kNever - now ? kNever : now + d.count();
+void RuntimeCore::refuse_duration(Duration d, const char* call) {
+  throw BadArgument(std::string(call) + "() with a negative duration of " + std::to_string(d.count()) + " ns");
 }
 
 std::int64_t RuntimeCore::deadline_at(TimePoint t) const noexcept {

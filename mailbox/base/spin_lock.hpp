@@ -15,10 +15,8 @@ class SpinLock {
   void lock() noexcept {
     explore_wait("lock", [this] { return locked_.load(std::memory_order_relaxed) == 0; });
     // acquire pairs with the release in unlock(): the section sees what the last holder wrote.
-    while (locked_.exchange(1, std::memory_order_acquire) != 0) {
-      SpinWait wait;
-      while (locked_.load(std::memory_order_relaxed) != 0) wait.once();  // Read only: no line transfer while it is held.
-    }
+    if (locked_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
+      lock_held();
   }
   [[nodiscard]] bool try_lock() noexcept {
     explore_point("try lock");
@@ -27,6 +25,14 @@ class SpinLock {
   void unlock() noexcept { locked_.store(0, std::memory_order_release); }
 
  private:
+  // Apart, so that what holds a lock for a few instructions is not all waiting.
+  [[gnu::noinline, gnu::cold]] void lock_held() noexcept {
+    do {
+      SpinWait wait;
+      while (locked_.load(std::memory_order_relaxed) != 0) wait.once();  // Read only: no line transfer while it is held.
+    } while (locked_.exchange(1, std::memory_order_acquire) != 0);
+  }
+
   std::atomic<std::uint8_t> locked_{0};
 };
 

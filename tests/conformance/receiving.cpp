@@ -183,6 +183,26 @@ TEST_P(ReceivingInVirtualTime, Rcv7OtherMessagesNeitherRestartNorExtendTheTimeou
   });
 }
 
+TEST_P(ReceivingInVirtualTime, Rcv7AWaitThatEndedEarlyChangesNoLaterOne) {
+  run([&] {
+    const Pid me = self();
+    for (const Duration wait : {20ms, 50ms, 5ms, 200ms}) {
+      spawn([me] { send(me, Go{}); });
+      EXPECT_TRUE(receive_for<Go>(wait));
+      const TimePoint start = now();
+      EXPECT_FALSE(receive_for<Never>(wait));
+      EXPECT_GE(now() - start, wait);
+      EXPECT_LT(now() - start, wait + 3 * kTick);
+    }
+    // And a sleep is none the shorter.
+    spawn([me] { send(me, Go{}); });
+    EXPECT_TRUE(receive_for<Go>(5ms));
+    const TimePoint start = now();
+    sleep_for(30ms);
+    EXPECT_GE(now() - start, 30ms);
+  });
+}
+
 TEST_P(Receiving, Rcv8AMessageThatRacesWithTheTimeoutIsNeverLost) {
   run([&] {
     const Pid peer = spawn(puppet);

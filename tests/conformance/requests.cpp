@@ -59,5 +59,143 @@ TEST_P(RequestsInVirtualTime, Ali5ADeadServerFailsTheRequestAndLeavesNoDown) {
   });
 }
 
+TEST_P(RequestsInVirtualTime, Ali5AReplyThatCameEndsTheMonitorAndWaitsForItsRequest) {
+  run([&] {
+    const Pid server = spawn(double_numbers);
+    auto pending = request<Int>(server, Int{1});
+    settle();
+    EXPECT_FALSE(poll<Never>());  // Takes in what came.
+    EXPECT_EQ(rt.info(self())->mailbox_depth, 1u);
+    EXPECT_TRUE(rt.info(self())->monitors.empty());
+    EXPECT_TRUE(rt.info(server)->monitored_by.empty());
+    kill(server);
+    settle();
+    EXPECT_TRUE(mailbox_is_empty());
+    EXPECT_EQ(pending.wait(kPatience).n, 2);
+    EXPECT_EQ(rt.info(self())->mailbox_depth, 0u);
+  });
+}
+
+TEST_P(RequestsInVirtualTime, Ali5AbandoningAnAnsweredRequestDestroysTheReply) {
+  struct Held {
+    std::shared_ptr<int> value;
+  };
+  run([&] {
+    const auto value = std::make_shared<int>(1);
+    const Pid server = spawn([value] {
+      const auto request = receive<Call<Int>>();
+      reply(request.from, Held{value});
+    });
+    auto pending = request<Held>(server, Int{1});
+    settle();
+    EXPECT_FALSE(poll<Never>());
+    EXPECT_EQ(value.use_count(), 2);
+    pending.abandon();
+    EXPECT_EQ(value.use_count(), 1);
+    EXPECT_EQ(rt.info(self())->mailbox_depth, 0u);
+  });
+}
+
+TEST_P(Requests, Ali5ACallIsMadeWhileARequestIsPending) {
+  run([&] {
+    const Pid server = spawn(double_numbers);
+    const Pid slow = spawn([] {
+      const auto request = receive<Call<Int>>();
+      receive<Go>();
+      reply(request.from, Int{-1});
+      receive_forever();
+    });
+    auto pending = request<Int>(slow, Int{1});
+    EXPECT_EQ(rt.info(self())->monitors.size(), 1u);
+    for (int n = 0; n < 3; ++n) EXPECT_EQ(call<Int>(server, Int{n}, kPatience).n, 2 * n);
+    send(slow, Go{});
+    EXPECT_EQ(pending.wait(kPatience).n, -1);
+    EXPECT_EQ(call<Int>(server, Int{7}, kPatience).n, 14);
+    EXPECT_TRUE(rt.info(self())->monitors.empty());
+    EXPECT_TRUE(mailbox_is_empty());
+  });
+}
+
+TEST_P(RequestsInVirtualTime, Ali5AReplyAfterTheServersEndVanishes) {
+  run([&] {
+    const Pid other = spawn([] {
+      const From from = receive<From>();
+      receive<Go>();
+      reply(from, Int{1});
+    });
+    const Pid server = spawn([other] { send(other, receive<Call<Int>>().from); });
+    auto pending = request<Int>(server, Int{1});
+    settle();
+    EXPECT_FALSE(poll<Never>());  // Takes the Down in.
+    send(other, Go{});
+    settle();
+    EXPECT_THROW(pending.wait(kPatience), CallFailed);
+    EXPECT_TRUE(mailbox_is_empty());
+    EXPECT_EQ(rt.info(self())->mailbox_depth, 0u);
+  });
+}
+
+TEST_P(RequestsInVirtualTime, Ali5ACallerKilledInACallLeavesNothingBehind) {
+  run([&] {
+    const Pid server = spawn([] {
+      for (;;) {
+        const auto request = receive<Call<Int>>();
+        receive<Go>();
+        reply(request.from, Int{1});
+      }
+    });
+    for (int round = 0; round < 3; ++round) {
+      const Pid caller = spawn([server] { (void)call<Int>(server, Int{1}, kPatience); });
+      settle();
+      EXPECT_EQ(rt.info(server)->monitored_by.size(), 1u);
+      kill_and_wait(caller);
+      EXPECT_TRUE(rt.info(server)->monitored_by.empty());
+      send(server, Go{});
+      settle();
+      EXPECT_TRUE(mailbox_is_empty());
+    }
+  });
+}
+
+TEST_P(RequestsInVirtualTime, Ali5EachCallHasItsOwnTimeOut) {
+  run([&] {
+    const Pid server = spawn(double_numbers);
+    const Pid silent = spawn(receive_forever);
+    for (const Duration timeout : {20ms, 50ms, 5ms, 30ms}) {
+      EXPECT_EQ(call<Int>(server, Int{1}, timeout).n, 2);
+      const TimePoint start = now();
+      EXPECT_THROW((call<Int>(silent, Int{1}, timeout)), TimedOut);
+      EXPECT_GE(now() - start, timeout);
+      EXPECT_LT(now() - start, timeout + 3 * kTick);
+    }
+  });
+}
+
+TEST_P(RequestsInVirtualTime, Flg5AReplyWakesWhoHibernates) {
+  run([&] {
+    const Pid me = self();
+    for (const bool comes_before : {false, true}) {
+      const Pid server = spawn([] {
+        const auto request = receive<Call<Int>>();
+        receive<Go>();
+        reply(request.from, Int{3});
+      });
+      spawn([me, server, comes_before] {
+        auto pending = request<Int>(server, Int{1});
+        if (comes_before) {
+          send(server, Go{});
+          settle();
+          EXPECT_FALSE(poll<Never>());
+        }
+        hibernate([me, pending = std::move(pending)]() mutable { send(me, pending.wait(kPatience)); });
+      });
+      settle();
+      settle();
+      if (!comes_before) send(server, Go{});
+      EXPECT_EQ(await<Int>().n, 3);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace weft::test

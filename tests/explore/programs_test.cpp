@@ -94,6 +94,47 @@ TEST(ExplorePrograms, ACallIsAnsweredOrTellsOfTheEnd) {
   });
 }
 
+TEST(ExplorePrograms, ACallThatIsGivenUpLeavesNothing) {
+  sim::explore({.seeds = 5'000, .workers = 3}, [](Runtime& rt) {
+    rt.run([] {
+      const Pid server = spawn([] {
+        for (int i = 0; i < 2; ++i) {
+          const auto one = receive<Call<Add>>();
+          sleep_for(1ms);
+          reply(one.from, Sum{one.request.value});
+        }
+      });
+      for (int i = 0; i < 3; ++i) {
+        try {
+          sim::require(call<Sum>(server, Add{i}, 1ms).value == i, "the reply is that of this call");
+        } catch (const TimedOut&) {
+        } catch (const CallFailed&) {
+        }
+      }
+      sleep_for(10ms);
+      sim::require(!receive_any_for(0ms), "neither a late reply nor a Down is left");
+      sim::require(info(self())->monitors.empty() && info(self())->mailbox_depth == 0, "no call is left");
+    });
+  });
+}
+
+TEST(ExplorePrograms, ACallerThatIsKilledLeavesNoMonitor) {
+  sim::explore({.seeds = 5'000, .workers = 3}, [](Runtime& rt) {
+    rt.run([] {
+      const Pid server = spawn([] {
+        for (;;) receive([](Call<Add> one) { reply(one.from, Sum{one.request.value}); });
+      });
+      const Monitored caller = spawn_monitor([server] {
+        for (int i = 0; i < 2; ++i) (void)call<Sum>(server, Add{i}, 1h);
+      });
+      kill(caller.pid);
+      receive<Down>();
+      sim::require(info(server)->monitored_by.empty(), "a dead caller watches nobody (MON-8)");
+      sim::require(call<Sum>(server, Add{5}, 1h).value == 5, "the server serves on");
+    });
+  });
+}
+
 TEST(ExplorePrograms, ABlockingSectionEndsAfterItsProcessWasKilled) {
   sim::explore({.seeds = 4'000}, [](Runtime& rt) {
     rt.run([] {
