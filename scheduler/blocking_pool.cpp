@@ -16,6 +16,7 @@
 
 #include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_wait.hpp"
+#include "scheduler/thread_life.hpp"
 
 namespace weft::inline v0::scheduler {
 namespace {
@@ -131,6 +132,7 @@ std::size_t BlockingPool::threads() const noexcept { return state_->live.load(st
     state.one_less_outstanding();
     return Submit::no_thread;
   }
+  ThreadLife::begin();
   if (!state.queue.enqueue(&job)) {
     state.available.fetch_add(1, std::memory_order_acq_rel);
     state.one_less_outstanding();
