@@ -104,7 +104,9 @@ BlockingPool::BlockingPool(std::size_t max_threads, std::chrono::milliseconds id
 BlockingPool::BlockingPool(std::size_t max_threads, std::chrono::milliseconds idle_keep, StartThread start_thread)
     : state_(std::make_unique<State>(max_threads, idle_keep, std::move(start_thread))) {}
 
-BlockingPool::~BlockingPool() { state_->finish(); }
+BlockingPool::~BlockingPool() { drain(); }
+
+void BlockingPool::drain() noexcept { state_->finish(); }
 
 std::size_t BlockingPool::outstanding() const noexcept {
   // acquire pairs with the decrement in one_less_outstanding(): whoever reads 0 sees all that the jobs did.

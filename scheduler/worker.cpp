@@ -350,7 +350,9 @@ bool Worker::lead_poller(std::int64_t timeout_ns) noexcept {
   // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
   int nobody = kNoLeader;
   if (!scheduler_.poll_leader_.compare_exchange_strong(nobody, static_cast<int>(index_), std::memory_order_seq_cst)) return false;
+  base::explore_point("lead poller");
   scheduler_.poll_descriptors(timeout_ns != 0 && parker_.take_token() ? 0 : timeout_ns);
+  base::explore_point("lead poller: give up");
   scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
   return true;
 }
