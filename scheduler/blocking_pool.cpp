@@ -16,6 +16,7 @@
 
 #include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_wait.hpp"
+#include "scheduler/thread_life.hpp"
 
 namespace weft::inline v0::scheduler {
 namespace {
@@ -103,7 +104,9 @@ BlockingPool::BlockingPool(std::size_t max_threads, std::chrono::milliseconds id
 BlockingPool::BlockingPool(std::size_t max_threads, std::chrono::milliseconds idle_keep, StartThread start_thread)
     : state_(std::make_unique<State>(max_threads, idle_keep, std::move(start_thread))) {}
 
-BlockingPool::~BlockingPool() { state_->finish(); }
+BlockingPool::~BlockingPool() { drain(); }
+
+void BlockingPool::drain() noexcept { state_->finish(); }
 
 std::size_t BlockingPool::outstanding() const noexcept {
   // acquire pairs with the decrement in one_less_outstanding(): whoever reads 0 sees all that the jobs did.
@@ -131,6 +134,7 @@ std::size_t BlockingPool::threads() const noexcept { return state_->live.load(st
     state.one_less_outstanding();
     return Submit::no_thread;
   }
+  ThreadLife::begin();
   if (!state.queue.enqueue(&job)) {
     state.available.fetch_add(1, std::memory_order_acq_rel);
     state.one_less_outstanding();

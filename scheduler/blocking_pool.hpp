@@ -37,8 +37,11 @@ class BlockingPool {
   BlockingPool(std::size_t max_threads, std::chrono::milliseconds idle_keep);
   BlockingPool(std::size_t max_threads, std::chrono::milliseconds idle_keep, StartThread start_thread);
 
-  /// Waits until every submitted job has run, those that jobs submit meanwhile too, and joins all threads. Not to be called by a job.
   ~BlockingPool();
+
+  /// Waits until every submitted job has run, those that jobs submit meanwhile too, and joins all threads; the destructor does so if nobody
+  /// did. Nothing is submitted afterwards. Not to be called by a job.
+  void drain() noexcept;
 
   /// Hands `job` over to a pool thread; what the caller wrote before is visible to it. Unless accepted, the job still is the caller's.
   /// Any thread, also a job's, but none that races with the destructor. A lock and a thread's creation only when no thread is free.

@@ -17,27 +17,32 @@ bool& IdleSet::holds_count(unsigned w) noexcept {
   return searches_[w].holds_count;
 }
 
+int IdleSet::take_sleeper() noexcept {
+  for (unsigned i = 0; i < words_; ++i) {
+    // The lowest first: under light load the same few workers stay warm and the others sleep on.
+    for (std::uint64_t word = sleepers_[i].load(std::memory_order_relaxed); word != 0;) {
+      const std::uint64_t bit = word & (~word + 1);
+      base::explore_point("claim sleeper: bit");
+      // release pairs with the acquire in cancel_sleep(): a sleeper that notices before its token comes finds the caller's work.
+      // Weaker, it would search once in vain before its next last look.
+      word = sleepers_[i].fetch_and(~bit, std::memory_order_release);
+      if ((word & bit) != 0) {
+        wakes_.fetch_add(1, std::memory_order_relaxed);
+        return static_cast<int>(i * kBits) + std::countr_zero(bit);  // I2: our count is the sleeper's now.
+      }
+      word &= ~bit;  // It cancelled first.
+    }
+  }
+  return -1;
+}
+
 int IdleSet::claim_sleeper() noexcept {
   for (;;) {
     base::explore_point("claim sleeper");
     unsigned nobody = 0;
     // Only one waker at a time. Relaxed: the caller's fence stands before it, and a sleeper missed here is found by the look below.
     if (!searching_.compare_exchange_strong(nobody, 1, std::memory_order_relaxed, std::memory_order_relaxed)) return -1;
-    for (unsigned i = 0; i < words_; ++i) {
-      // The lowest first: under light load the same few workers stay warm and the others sleep on.
-      for (std::uint64_t word = sleepers_[i].load(std::memory_order_relaxed); word != 0;) {
-        const std::uint64_t bit = word & (~word + 1);
-        base::explore_point("claim sleeper: bit");
-        // release pairs with the acquire in cancel_sleep(): a sleeper that notices before its token comes finds the caller's work.
-        // Weaker, it would search once in vain before its next last look.
-        word = sleepers_[i].fetch_and(~bit, std::memory_order_release);
-        if ((word & bit) != 0) {
-          wakes_.fetch_add(1, std::memory_order_relaxed);
-          return static_cast<int>(i * kBits) + std::countr_zero(bit);  // I2: our count is the sleeper's now.
-        }
-        word &= ~bit;  // It cancelled first.
-      }
-    }
+    if (const int sleeper = take_sleeper(); sleeper >= 0) return sleeper;
     base::explore_point("claim sleeper: none");
     bare_wakes_.fetch_add(1, std::memory_order_relaxed);
     searching_.fetch_sub(1, std::memory_order_relaxed);
@@ -47,6 +52,15 @@ int IdleSet::claim_sleeper() noexcept {
     base::explore_point("claim sleeper: look again");
     if (!any_sleeper()) return -1;
   }
+}
+
+int IdleSet::claim_one_more() noexcept {
+  searching_.fetch_add(1, std::memory_order_relaxed);
+  if (const int sleeper = take_sleeper(); sleeper >= 0) return sleeper;
+  bare_wakes_.fetch_add(1, std::memory_order_relaxed);
+  if (searching_.fetch_sub(1, std::memory_order_relaxed) != 1) return -1;
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // As in claim_sleeper(): we may have been the last to hold a count.
+  return any_sleeper() ? claim_sleeper() : -1;
 }
 
 void IdleSet::begin_search(unsigned w) noexcept {

@@ -35,7 +35,7 @@ struct IdleCounters {
 /// Moving work from one such place to another is publishing it: while under way it is in neither.
 ///
 /// I1  searching_ is the number of holders of a searching count: workers between begin_search() and end_search() or announce_sleep(),
-///     a waker inside claim_sleeper(), a claimed sleeper from then on until it ends its search.
+///     a waker inside claim_sleeper() or claim_one_more(), a claimed sleeper from then on until it ends its search.
 /// I2  A bit in sleepers_ is set only by its worker, and cleared once: by the worker, which goes on without a count, or by a waker,
 ///     whose count it inherits. A stray token in a Parker therefore means nothing; cancel_sleep() tells who ended the sleep.
 /// I3  Whoever publishes work and sees a positive searching_ may leave: whoever later takes the count to zero looks again. A worker
@@ -69,6 +69,10 @@ class IdleSet {
   /// searches, or nobody sleeps.
   [[nodiscard]] int claim_sleeper() noexcept;
 
+  /// As claim_sleeper(), also while others search. For who sees work that nobody takes: a searcher, or a waker, whose thread the system
+  /// lets stand still keeps its count, and because of it all others leave the work to it.
+  [[nodiscard]] int claim_one_more() noexcept;
+
   /// Worker `w`, without a count.
   void begin_search(unsigned w) noexcept;
 
@@ -94,6 +98,8 @@ class IdleSet {
   };
 
   [[nodiscard]] bool& holds_count(unsigned w) noexcept;
+  /// For the holder of a count, which becomes the sleeper's. -1 when nobody sleeps.
+  [[nodiscard]] int take_sleeper() noexcept;
   [[nodiscard]] bool any_sleeper() const noexcept {
     for (unsigned i = 0; i < words_; ++i) {
       if (sleepers_[i].load(std::memory_order_relaxed) != 0) return true;

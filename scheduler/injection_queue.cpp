@@ -11,6 +11,7 @@
 #include "mailbox/base/explore.hpp"
 #include "mailbox/base/spin_lock.hpp"
 #include "scheduler/queue_memory.hpp"
+#include "scheduler/thread_life.hpp"
 
 namespace weft::inline v0::scheduler {
 namespace {
@@ -106,6 +107,7 @@ InjectionQueue::~InjectionQueue() = default;
 // Never inlined, by link-time optimisation either: moodycamel finds the thread's stream by the address of a thread-local, which must
 // not be computed before a suspension of the calling process and used after it.
 [[gnu::noinline]] void InjectionQueue::push(void* item) noexcept {
+  ThreadLife::begin();
   base::explore_point("inject");
   // Relaxed, for the idle protocol's fence orders it against the look for a sleeper, and who takes the item sees it counted: the
   // item is published after it, by moodycamel or by the lock.

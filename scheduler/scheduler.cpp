@@ -58,7 +58,9 @@ void Scheduler::stop() noexcept {
   for (auto& worker : workers_) {
     if (worker->thread_.joinable()) worker->thread_.join();
   }
-  watchdog_.reset();
+  // Who is at the end of a job may still call all of this, and the host: the pool goes before either does.
+  if (watchdog_ != nullptr) watchdog_->end();
+  blocking_.drain();
 }
 
 void Scheduler::ready(Fiber& fiber) noexcept {
@@ -77,6 +79,7 @@ void Scheduler::ready(Fiber& fiber) noexcept {
 void Scheduler::inject(Fiber& fiber) noexcept {
   injected_.push(&fiber);
   notify();
+  worker_woke();  // Or is about to: if it does not, the watchdog sees to it.
 }
 
 void Scheduler::notify() noexcept {
@@ -126,8 +129,11 @@ void Scheduler::timer_added_from_outside() noexcept {
 void Scheduler::fire_due(TimerWheel& wheel, std::int64_t now) noexcept {
   constexpr std::size_t kMost = 64;
   std::array<TimerNode*, kMost> due;
+  // acquire and release: what one fired comes before what the next one fires. Who finds it raised need not wait: its timers stay due.
+  if (wheel.firing.exchange(true, std::memory_order_acquire)) return;
   const std::size_t n = wheel.collect(now, due.data(), kMost);
   if (n != 0) host_.fire(due.data(), n);
+  wheel.firing.store(false, std::memory_order_release);
 }
 
 void Scheduler::advance_to(std::int64_t target_ns) {
@@ -152,6 +158,7 @@ std::size_t Scheduler::poll_descriptors(std::int64_t timeout_ns) noexcept {
   constexpr std::size_t kMost = 64;
   std::array<Poller::Event, kMost> events;
   const std::size_t n = poller_.poll(timeout_ns, events.data(), kMost);
+  if (n != 0) base::explore_point("descriptors are ready");
   for (std::size_t i = 0; i < n; ++i) host_.descriptor_ready(events[i].token, events[i].ready);
   return n;
 }

@@ -45,7 +45,8 @@ class Scheduler {
 
   /// Starts the threads; `set_up(worker)` runs first, on the calling thread, for each.
   void start(const std::function<void(Worker&)>& set_up);
-  /// Ends the threads. Everything runnable has been run, and nothing becomes runnable any more: the caller sees to that.
+  /// Ends the threads, those of the blocking pool last. Everything runnable has been run, and nothing becomes runnable any more: the caller
+  /// sees to that.
   void stop() noexcept;
 
   /// Makes `fiber` runnable from any thread: here when the caller is one of our workers, else through the injection queue.
@@ -123,7 +124,7 @@ class Scheduler {
   std::atomic<int> in_hand_{0};  // fibers that somebody holds and no queue has: the watchdog, or an observer
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Watchdog> watchdog_;
-  BlockingPool blocking_;  // Ends first: the tail of a job uses all of the above.
+  BlockingPool blocking_;  // Destroyed first: the tail of a job uses all of the above.
 
   std::mutex quiet_mutex_;
   std::condition_variable quiet_;

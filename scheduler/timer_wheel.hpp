@@ -83,6 +83,9 @@ class TimerWheel {
   /// (of all, or of its slot) is cancelled, which costs one early wake-up: the collect that comes too soon makes it exact again.
   [[nodiscard]] std::int64_t next_deadline() const noexcept { return next_deadline_.load(std::memory_order_relaxed); }
 
+  /// Raised by who collects until it has fired what it got: two would fire their shares in whichever order they go on (TIM-5).
+  std::atomic<bool> firing{false};
+
   /// Linked nodes.
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 

@@ -8,6 +8,7 @@ namespace weft::inline v0::scheduler {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(5);
+constexpr std::int64_t kTickNs = std::chrono::nanoseconds(kTick).count();
 constexpr int kQuietTicks = 200;  // A second without work, and the watchdog stops ticking.
 // Free stacks that nobody took in that time give their pages back, so many at once.
 constexpr int kTrimTicks = 1000;
@@ -17,7 +18,10 @@ constexpr std::size_t kTrimStacks = 1024;
 
 Watchdog::Watchdog(Scheduler& scheduler) : scheduler_(scheduler), seen_(scheduler.worker_count()), thread_([this] { run(); }) {}
 
-Watchdog::~Watchdog() {
+Watchdog::~Watchdog() { end(); }
+
+void Watchdog::end() noexcept {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     ending_ = true;
@@ -53,6 +57,7 @@ void Watchdog::run() noexcept {
     const bool asleep = scheduler_.idle_.counters().sleeping == scheduler_.worker_count();
     quiet_ticks = asleep ? quiet_ticks + 1 : 0;
     for (unsigned i = 0; i < scheduler_.worker_count(); ++i) look_after(i, now);
+    wake_for_work_that_lies();
     if (++trim_ticks >= kTrimTicks) {
       trim_ticks = 0;
       scheduler_.stacks_.trim(kTrimStacks);
@@ -74,33 +79,27 @@ void Watchdog::trim_all() noexcept {
   while (left != 0 && scheduler_.idle_.counters().sleeping == scheduler_.worker_count()) left = scheduler_.stacks_.trim(kTrimStacks);
 }
 
-void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
-  Worker& worker = scheduler_.worker(index);
-  Seen& seen = seen_[index];
-  const std::uint64_t switches = worker.counters.switches.load(std::memory_order_relaxed);
-  Fiber* fiber = worker.current();
-  constexpr std::uint64_t kFew = 64;
-  if (fiber == nullptr || switches - seen.switches > kFew) {
-    seen = Seen{switches, now, false};
-    return;
+void Watchdog::wake_for_work_that_lies() noexcept {
+  const bool lies = scheduler_.idle_.counters().sleeping != 0 && scheduler_.work_anywhere();
+  // Seen once it may be on its way. Seen twice, whoever is to see to it, the publisher, a searcher or a claimed sleeper, stands still.
+  if (lies && work_lay_) {
+    const int sleeper = scheduler_.idle_.claim_one_more();
+    if (sleeper >= 0) scheduler_.wake(static_cast<unsigned>(sleeper));
   }
-  // Slow: it may be long until it looks at timers and descriptors by itself.
-  worker.attention_.store(true, std::memory_order_relaxed);
-  if (switches != seen.switches) {
-    seen = Seen{switches, now, false};
-    return;
-  }
-  // Stuck in one process. Its neighbours in the run queue can be stolen; the one in the last-in slot, and timers, need help.
-  if (scheduler_.worker_count() > 1) {
+  work_lay_ = lies;
+}
+
+void Watchdog::stand_in(Worker& worker, unsigned index, std::int64_t due_ns, std::int64_t now) noexcept {
+  // What is in its run queue can be stolen; what is in the last-in slot, and timers, need help.
+  if (scheduler_.worker_count() > 1 && !worker.lifo_.empty()) {
     scheduler_.in_hand_.fetch_add(1, std::memory_order_seq_cst);
     if (Fiber* waiting = worker.lifo_.steal()) scheduler_.inject(*waiting);
     scheduler_.in_hand_.fetch_sub(1, std::memory_order_seq_cst);
-    scheduler_.notify_if_work();
   }
   if (scheduler_.options_.clock == Clock::steady) {
     bool fired = false;
     const auto fire = [&](TimerWheel& wheel) {
-      if (wheel.next_deadline() > now) return;
+      if (wheel.next_deadline() > due_ns) return;
       scheduler_.fire_due(wheel, now);
       fired = true;
     };
@@ -109,6 +108,32 @@ void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
     // A periodic timer was put back into the wheel by us: its worker may have gone to sleep in between, and must look again.
     if (fired) scheduler_.wake(index);
   }
+}
+
+void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
+  Worker& worker = scheduler_.worker(index);
+  Seen& seen = seen_[index];
+  const std::uint64_t switches = worker.counters.switches.load(std::memory_order_relaxed);
+  Fiber* fiber = worker.current();
+  constexpr std::uint64_t kFew = 64;
+  if (switches - seen.switches > kFew) {
+    seen = Seen{switches, now, false};
+    return;
+  }
+  // Slow: it may be long until it looks at timers and descriptors by itself.
+  if (fiber != nullptr) worker.attention_.store(true, std::memory_order_relaxed);
+  if (switches != seen.switches) {
+    seen = Seen{switches, now, false};
+    return;
+  }
+  if (fiber == nullptr) {
+    // Asleep, or its thread stands still. Who sleeps, wakes when a timer is due: it is given a tick's time for that.
+    seen.since_ns = now;
+    stand_in(worker, index, now - kTickNs, now);
+    return;
+  }
+  stand_in(worker, index, now, now);
+  if (scheduler_.worker_count() > 1) scheduler_.notify_if_work();
   int nobody = kNoLeader;
   if (!scheduler_.options_.host_polls && scheduler_.poller_.active() &&
       scheduler_.poll_leader_.compare_exchange_strong(nobody, kWatchdogLeads, std::memory_order_seq_cst)) {

@@ -11,11 +11,13 @@
 namespace weft::inline v0::scheduler {
 
 class Scheduler;
+class Worker;
 
 /// Ticks while any worker is awake, and stands still while all sleep: idle costs nothing (DESIGN 3.11).
 ///
-/// For a worker that did not switch since the last tick it puts what waits in the worker's last-in slot where thieves find it, fires
-/// the timers of the worker's wheel, polls descriptors nobody polls, and after the configured time names the process that holds it.
+/// For a worker that did not switch since the last tick, be it that a process holds it or that its thread gets no core, it puts what waits
+/// in the worker's last-in slot where thieves find it and fires the timers of the worker's wheel. If a process holds it, it also polls
+/// descriptors nobody polls, and after the configured time names the process. When work lies about while workers sleep, it wakes one.
 /// From time to time, and before it stands still, it gives the pages of stacks that nobody needed for a while back to the system.
 class Watchdog {
  public:
@@ -24,7 +26,10 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  /// A worker woke: makes sure that the watchdog ticks. A load, unless it stood still.
+  /// Stops ticking for good.
+  void end() noexcept;
+
+  /// A worker woke, or is to be woken: makes sure that the watchdog ticks. A load, unless it stood still.
   void worker_woke() noexcept {
     std::atomic_thread_fence(std::memory_order_seq_cst);  // We left the sleepers relaxed.
     if (dormant_.load(std::memory_order_relaxed)) wake();
@@ -39,6 +44,10 @@ class Watchdog {
 
   void run() noexcept;
   void look_after(unsigned index, std::int64_t now) noexcept;
+  /// Does for a worker what it does not do itself; its timers that were due at `due_ns`.
+  void stand_in(Worker& worker, unsigned index, std::int64_t due_ns, std::int64_t now) noexcept;
+  /// Wakes a worker if there was work at two ticks while some slept.
+  void wake_for_work_that_lies() noexcept;
   void wake() noexcept;
   /// Gives the pages of all free stacks back but for what the pool keeps.
   void trim_all() noexcept;
@@ -47,6 +56,7 @@ class Watchdog {
 
   Scheduler& scheduler_;
   std::vector<Seen> seen_;
+  bool work_lay_ = false;  // at the last tick, while workers slept
   std::atomic<bool> dormant_{false};
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -357,15 +357,19 @@ bool Worker::lead_poller(std::int64_t timeout_ns) noexcept {
   const bool looks = timeout_ns == 0;
   // One leader at a time, and nobody else polls: an interrupt() meant for the leader must not be answered by another.
   // seq_cst: pairs with wake(), which leaves the token first and looks for a leader after.
+  // A look is soon over, and who looked may then run something for long: who goes to sleep leads after it. Unless the thread that looks
+  // stands still: then nobody must wait for it.
+  constexpr int kPatience = 200;
   int leader = kNoLeader;
-  for (base::SpinWait wait;
+  for (int tries = 0;
        !scheduler_.poll_leader_.compare_exchange_strong(leader, looks ? kLooks : static_cast<int>(index_), std::memory_order_seq_cst);
        leader = kNoLeader) {
-    // A look is soon over, and who looked may then run something for long: who goes to sleep leads after it.
-    if (looks || leader != kLooks) return false;
-    wait.once();
+    if (looks || leader != kLooks || ++tries == kPatience) return false;
+    base::cpu_relax();
   }
+  base::explore_point("lead poller");
   scheduler_.poll_descriptors(!looks && parker_.take_token() ? 0 : timeout_ns);
+  base::explore_point("lead poller: give up");
   scheduler_.poll_leader_.store(kNoLeader, std::memory_order_seq_cst);
   return true;
 }

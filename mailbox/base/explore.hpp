@@ -1,9 +1,11 @@
 // What an exploration of schedules sees of the library: points before shared accesses, and waits. In other builds all of it is nothing.
 //
 // In a build with WEFT_EXPLORE the threads of an explored program are lines of execution of one thread, and whoever reaches a point asks
-// the Explorer who goes on (docs/decisions.md, "Schedule exploration"; scheduler/exploration.hpp).
+// the Explorer who goes on (docs/decisions.md, "Schedule exploration"; scheduler/exploration.hpp). The threads of an ordinary runtime in
+// such a build pass the same points, where a test may stop one of them (`at_point`).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -78,8 +80,12 @@ inline std::size_t explore_thread(std::string name, std::function<void()> body) 
   return explorer()->start(std::move(name), std::move(body));
 }
 inline void explore_join(std::size_t thread) noexcept { explorer()->wait_for_end(thread); }
+/// What a thread that is not explored does at a point: nothing, or what a test says, such as to stand still there (tests/faults).
+inline constinit std::atomic<void (*)(const char* place) noexcept> at_point{nullptr};
+
 inline void explore_point(const char* place) noexcept {
-  if (Explorer* const here = explorer()) here->point(place);
+  if (Explorer* const here = explorer()) return here->point(place);
+  if (const auto act = at_point.load(std::memory_order_acquire)) act(place);
 }
 inline void explore_spin(const char* place) noexcept {
   if (Explorer* const here = explorer()) here->spin(place);

@@ -8,6 +8,8 @@
  * ahead of it: where a fence is removed, the look is done before what it should follow. Work on its way from one queue to another is
  * in neither for a while. Parks end by a token, or, up to TIMEOUTS times, without one.
  *
+ * With WATCHDOG, a thread wakes one more now and then because work lies about, as it may seem at any moment.
+ *
  * States stored, no error:
  *   as written: 2 workers, 2 outside threads with 1 task each, 1 task of a task      18,587,088
  *   -DTIMEOUTS=1                                                                     38,767,468
@@ -15,6 +17,8 @@
  *   -DEXT=1 -DPUSHES=3 -DCHILDREN=0                                                   2,449,448
  *   -DEXT=2 -DPUSHES=2 -DCHILDREN=0                                                 130,500,950
  *   -DW=3 -DEXT=1 -DPUSHES=2 -DCHILDREN=0                                            76,195,735
+ *   -DWATCHDOG=1 -DEXT=1                                                              6,579,317
+ *   -DWATCHDOG=1 -DEXT=1 -DPUSHES=2 -DCHILDREN=0                                     20,417,814
  *
  * Runs:
  *   spin: must pass
@@ -31,6 +35,11 @@
  *   spin: -DPUBLISH_FIRST=0 must fail   the search ends before the surplus is queued
  *   spin: -DMOVED=0 -DEXT=1 -DPUSHES=3 -DCHILDREN=0 must fail
  *                                       taking a batch without searching counts as no publishing
+ *   spin: -DWATCHDOG=1 -DEXT=1 must pass
+ *   spin: -DWATCHDOG=1 -DEXT=1 -DONE_MORE_LOOKS=0 must fail
+ *                                       claim_one_more() gives the last count back and does not look again
+ *   spin: -DWATCHDOG=1 -DEXT=1 -DONE_MORE_COUNTS=0 must fail
+ *                                       claim_one_more() raises no count for the sleeper to inherit
  */
 #ifndef W
 #define W 2            /* workers, 2 or 3 */
@@ -83,6 +92,15 @@
 #ifndef PUBLISH_FIRST
 #define PUBLISH_FIRST 1
 #endif
+#ifndef WATCHDOG
+#define WATCHDOG 0     /* how often the watchdog wakes one more */
+#endif
+#ifndef ONE_MORE_LOOKS
+#define ONE_MORE_LOOKS 1
+#endif
+#ifndef ONE_MORE_COUNTS
+#define ONE_MORE_COUNTS 1
+#endif
 #define TOTAL (EXT * PUSHES + CHILDREN)
 
 byte injected;                 /* the injection queue */
@@ -108,25 +126,30 @@ byte timeouts;                 /* ghost: parks that ended by their deadline */
 #define DESERTED  ((parked[0] && !token[0]) || (parked[1] && !token[1]) || (parked[2] && !token[2]))
 #endif
 
-/* claim_sleeper(), and the caller's unpark(). The scan is one load of the word, then one read-modify-write of a bit. */
+/* take_sleeper(): one load of the word, then one read-modify-write of a bit. */
+inline take_sleeper(i, hit) {
+  hit = 0;
+  do
+  :: atomic { asleep[0] -> i = 0 }
+     atomic { if :: asleep[i] -> asleep[i] = 0; hit = 1; wakers--; given[i] = 1 :: else fi }
+     if :: hit -> break :: else fi
+  :: atomic { !asleep[0] && asleep[1] -> i = 1 }
+     atomic { if :: asleep[i] -> asleep[i] = 0; hit = 1; wakers--; given[i] = 1 :: else fi }
+     if :: hit -> break :: else fi
+#if W > 2
+  :: atomic { !asleep[0] && !asleep[1] && asleep[2] -> i = 2 }
+     atomic { if :: asleep[i] -> asleep[i] = 0; hit = 1; wakers--; given[i] = 1 :: else fi }
+     if :: hit -> break :: else fi
+#endif
+  :: !SLEEPERS -> break
+  od
+}
+
+/* claim_sleeper(), and the caller's unpark(). */
 inline claim(i, hit) {
   do
   :: atomic { searching == 0 -> searching = 1; wakers++ }
-     hit = 0;
-     do
-     :: atomic { asleep[0] -> i = 0 }
-        atomic { if :: asleep[i] -> asleep[i] = 0; hit = 1; wakers--; given[i] = 1 :: else fi }
-        if :: hit -> break :: else fi
-     :: atomic { !asleep[0] && asleep[1] -> i = 1 }
-        atomic { if :: asleep[i] -> asleep[i] = 0; hit = 1; wakers--; given[i] = 1 :: else fi }
-        if :: hit -> break :: else fi
-#if W > 2
-     :: atomic { !asleep[0] && !asleep[1] && asleep[2] -> i = 2 }
-        atomic { if :: asleep[i] -> asleep[i] = 0; hit = 1; wakers--; given[i] = 1 :: else fi }
-        if :: hit -> break :: else fi
-#endif
-     :: !SLEEPERS -> break
-     od;
+     take_sleeper(i, hit);
      if
      :: hit -> token[i] = 1; i = 0; hit = 0; break
      :: else ->
@@ -160,6 +183,27 @@ inline look_at_all(answer) {
   :: look && SLEEPERS -> look = 0; claim(i, look) \
   :: else -> look = 0 \
   fi
+
+/* wake_for_work_that_lies(): claim_one_more() at any moment at which there is work, whether or not others search. */
+proctype Watchdog() {
+  byte i, n; bit look;
+end:
+  do
+  :: n < WATCHDOG && WORK && SLEEPERS ->
+     n++;
+     atomic { searching = searching + ONE_MORE_COUNTS; wakers++ }
+     take_sleeper(i, look);
+     if
+     :: look -> token[i] = 1; look = 0; i = 0
+     :: else ->
+        atomic { searching = searching - ONE_MORE_COUNTS; wakers--; look = (searching == 0) };
+        if
+        :: look && SLEEPERS && ONE_MORE_LOOKS -> look = 0; claim(i, look)
+        :: else -> look = 0
+        fi
+     fi
+  od
+}
 
 proctype Outside() {
   byte i, n; bit look;
@@ -261,4 +305,8 @@ active proctype quiet() {
   assert(searching == 0 && HOLDERS == 0)
 }
 
-init { byte i; atomic { for (i : 0 .. W - 1) { run Worker(i) } for (i : 1 .. EXT) { run Outside() } i = 0 } }
+init { byte i; atomic { for (i : 0 .. W - 1) { run Worker(i) } for (i : 1 .. EXT) { run Outside() }
+#if WATCHDOG > 0
+  run Watchdog();
+#endif
+  i = 0 } }

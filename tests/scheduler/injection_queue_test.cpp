@@ -28,6 +28,29 @@ TEST(InjectionQueue, IsEmptyAtFirst) {
   EXPECT_EQ(queue.pop_bulk(out, 1), 0u);
 }
 
+// moodycamel knows threads by the address of a thread-local, and the system gives a new thread the place of one that ended: it goes on with
+// that one's stream. Nothing but the queue itself orders the two here, for the flag does not.
+TEST(InjectionQueue, AThreadInThePlaceOfAnEndedOneComesAfterIt) {
+  InjectionQueue queue(run_next_link<Item>());
+  std::vector<Item> items(40);
+  std::atomic<std::size_t> pushed{0};
+  const auto every_other = [&](std::size_t turn) {
+    for (std::size_t i = turn; i < items.size(); i += 2) {
+      while (pushed.load(std::memory_order_relaxed) != i) std::this_thread::yield();
+      std::thread([&] { queue.push(&items[i]); }).join();
+      pushed.store(i + 1, std::memory_order_relaxed);
+    }
+  };
+  std::thread even([&] { every_other(0); });
+  std::thread odd([&] { every_other(1); });
+  even.join();
+  odd.join();
+  std::vector<void*> out(items.size());
+  std::size_t taken = 0;
+  while (const std::size_t count = queue.pop_bulk(out.data() + taken, out.size() - taken)) taken += count;
+  EXPECT_EQ(taken, items.size());
+}
+
 TEST(InjectionQueue, KeepsTheOrderOfOneThread) {
   InjectionQueue queue(run_next_link<Item>());
   std::vector<Item> items(100);
