@@ -90,7 +90,7 @@ void end_sorting(ControlBlock& block) noexcept {
   RuntimeCore& core = *current_core();
   Envelope* rest = mailbox::SaveQueue::unnumbered(arrived, self.pid.generation());
   Envelope* const behind = rest->next;
-  if (take_as_answer(self, *rest)) {
+  if (core.take_as_answer(self, *rest)) {
     if (behind == nullptr) return end_sorting(self);
     rest = behind;
   }
