@@ -216,12 +216,15 @@ ControlBlock& process_here_even_exiting(const char* call) {
 
 namespace {
 
-[[noreturn]] void refuse_exiting(ControlBlock& self, const char* call) {
-  // In a destructor during unwinding the token may not be thrown: the call is refused (CPP-2). So it is when the body is gone already,
-  // and destructors of its captures or of unread messages run.
-  if (std::uncaught_exceptions() != 0 || self.body_type == nullptr) {
-    throw ProcessExiting(std::string(call) + "() called while process " + self.pid.to_string() + " unwinds");
-  }
+[[noreturn, gnu::noinline]] void refuse_exiting(const ControlBlock& self, const char* call) {
+  throw ProcessExiting(std::string(call) + "() called while process " + self.pid.to_string() + " unwinds");
+}
+
+/// In a destructor during unwinding the token may not be thrown: the call is refused (CPP-2). So it is when the body is gone already,
+/// and destructors of its captures or of unread messages run.
+bool unwinds(const ControlBlock& self) noexcept { return std::uncaught_exceptions() != 0 || self.body_type == nullptr; }
+
+[[noreturn]] inline void unwind(ControlBlock& self) {
   self.unwound = true;
   // A loop that swallows the token again and again must not keep the others from running.
   if (--self.budget == 0) {
@@ -235,8 +238,10 @@ namespace {
 
 [[gnu::noinline]] ControlBlock& process_here_slowly(const char* call) {
   ControlBlock& self = process_here_even_exiting(call);
-  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
-    refuse_exiting(self, call);
+  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] {
+    if (unwinds(self)) refuse_exiting(self, call);
+    unwind(self);
+  }
   if (self.no_suspend != 0) [[unlikely]] {
     throw BadArgument(std::string(call) + "() called inside a predicate or a message's destructor of process " + self.pid.to_string() +
                       ": nothing may suspend there");
@@ -245,7 +250,10 @@ namespace {
   return self;
 }
 
-[[gnu::noinline]] void meet_doom_now(ControlBlock& self) { refuse_exiting(self, "a waiting call"); }
+[[gnu::noinline]] void meet_doom_now(ControlBlock& self) {
+  if (unwinds(self)) refuse_exiting(self, "a waiting call");
+  unwind(self);
+}
 
 void checkpoint(ControlBlock& self) {
   if (--self.budget == 0) [[unlikely]] {
@@ -254,7 +262,7 @@ void checkpoint(ControlBlock& self) {
     if (self.no_suspend == 0) scheduler::Worker::end_slice(self);
   }
   if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]] {
-    if (std::uncaught_exceptions() == 0 && self.body_type != nullptr) refuse_exiting(self, "checkpoint");
+    if (!unwinds(self)) unwind(self);
   }
 }
 

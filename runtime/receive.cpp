@@ -288,9 +288,16 @@ Reception::Reception(const char* call, Duration timeout, std::uint64_t since) : 
   if (!look_once_) deadline_ns_ = current_core()->deadline_after(timeout, call);
 }
 
-void Reception::unpin() noexcept {
+[[gnu::noinline]] void Reception::unpin() noexcept {
   const std::lock_guard<base::SpinLock> hold(self_->lock);
   self_->pinned = nullptr;
+}
+
+inline void Reception::meet_doom() {
+  if (self_->life.load(std::memory_order_relaxed) == Life::alive) [[likely]]
+    return;
+  if (shared_) unpin();
+  meet_doom_now(*self_);
 }
 
 inline Envelope* Reception::look_further() noexcept {
@@ -319,7 +326,7 @@ inline Envelope* Reception::look() noexcept {
 
 Envelope* Reception::next() {
   // A predicate may have taken in what came (demonitor, unalias), a terminating signal with it.
-  if (at_ != nullptr) meet_doom(*self_);
+  if (at_ != nullptr) meet_doom();
   if (Envelope* candidate = look()) return candidate;
   return next_arrived();
 }
@@ -330,7 +337,7 @@ Envelope* Reception::next() {
   for (;;) {
     // A terminating signal that came before one of these messages is met first (ORD-7). In any case: with its kick taken in, by a predicate
     // or a sender, nothing would wake us any more.
-    meet_doom(*self_);
+    meet_doom();
     if (more) {
       if (Envelope* candidate = look()) return candidate;
       more = RuntimeCore::drain(*self_);
@@ -368,18 +375,21 @@ void Reception::take(Envelope& envelope) {
 }
 
 [[gnu::noinline]] bool Reception::wait() {
-  if (look_once_) return false;
   if (shared_) [[unlikely]] {
     unpin();
     at_ = nullptr;  // It may be evicted while we sleep. looked_at_ remembers the place.
   }
+  if (look_once_) return false;
   if (deadline_ns_ != kNever && current_core()->scheduler.now_ns() >= deadline_ns_) return false;
   park(*self_, deadline_ns_, Waiting::message);
   return true;
 }
 
 Reception::Guard::Guard(Reception& reception) noexcept : reception_(reception) { ++reception_.self_->no_suspend; }
-Reception::Guard::~Guard() { --reception_.self_->no_suspend; }
+Reception::Guard::~Guard() {
+  --reception_.self_->no_suspend;
+  if (threw_ && reception_.shared_) reception_.unpin();
+}
 
 std::uint64_t number_to_receive_since(Ref ref) {
   ControlBlock& self = process_here("receive_since");

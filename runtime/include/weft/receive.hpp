@@ -97,9 +97,7 @@ class Reception {
   /// Throws what a wrong call throws. `since`: only messages younger than that reference's number are looked at (RCV-11).
   Reception(const char* call, std::uint64_t since);
   Reception(const char* call, Duration timeout, std::uint64_t since);
-  ~Reception() {
-    if (shared_) unpin();
-  }
+  // No destructor: a process that is killed while it waits is unwound with nothing to do here. Whatever leaves early unpins before.
   Reception(const Reception&) = delete;
   Reception& operator=(const Reception&) = delete;
 
@@ -115,9 +113,14 @@ class Reception {
     ~Guard();
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
+    bool returned(bool accepted) noexcept {
+      threw_ = false;
+      return accepted;
+    }
 
    private:
     Reception& reception_;
+    bool threw_ = true;
   };
 
  private:
@@ -128,6 +131,7 @@ class Reception {
   Envelope* next_arrived();
   [[nodiscard]] bool wait();
   void take_shared(Envelope& envelope);
+  inline void meet_doom();
   void unpin() noexcept;
 
   ControlBlock* self_;
@@ -167,16 +171,16 @@ bool accepts(H&, Envelope& envelope, Reception&) {
 }
 template <class M, class W>
 bool accepts_when(W& handler, Envelope& envelope, Reception& reception) {
-  const Reception::Guard guard(reception);
+  Reception::Guard guard(reception);
   if constexpr (!std::is_same_v<M, Message>) {
-    return same_type(*envelope.type, message_type<M>) && handler.pred(std::as_const(*payload_of<M>(envelope)));
+    return guard.returned(same_type(*envelope.type, message_type<M>) && handler.pred(std::as_const(*payload_of<M>(envelope))));
   } else {
     Message view{EnvelopePtr(&envelope)};
     struct Unview {
       Message& view;
       ~Unview() { (void)view.release().release(); }
     } const unview{view};
-    return handler.pred(std::as_const(view));
+    return guard.returned(handler.pred(std::as_const(view)));
   }
 }
 template <class P, class F>
