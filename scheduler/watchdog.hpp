@@ -15,7 +15,8 @@ class Scheduler;
 /// Ticks while any worker is awake, and stands still while all sleep: idle costs nothing (DESIGN 3.11).
 ///
 /// For a worker that did not switch since the last tick it puts what waits in the worker's last-in slot where thieves find it, fires
-/// the timers of the worker's wheel, polls descriptors nobody polls, and after the configured time names the process that holds it.
+/// the timers of the worker's wheel, and after the configured time names the process that holds it. For one that switches seldom as well
+/// it polls descriptors that nobody polls, and has an idle worker go on with that.
 /// From time to time, and before it stands still, it gives the pages of stacks that nobody needed for a while back to the system.
 class Watchdog {
  public:
@@ -39,6 +40,7 @@ class Watchdog {
 
   void run() noexcept;
   void look_after(unsigned index, std::int64_t now) noexcept;
+  void poll_if_nobody_does() noexcept;
   void wake() noexcept;
   /// Gives the pages of all free stacks back but for what the pool keeps.
   void trim_all() noexcept;
