@@ -156,6 +156,8 @@ struct BlockingSection {
   Pid pid;
 };
 
+enum class Registered : std::uint8_t { yes, taken, no_process };
+
 // --- the runtime -----------------------------------------------------------------------------------------------------------------
 
 class RuntimeCore final : public scheduler::Host {
@@ -280,6 +282,8 @@ class RuntimeCore final : public scheduler::Host {
 
   // --- names and groups: name.cpp
   void register_name(std::string_view name, Pid pid);
+  /// The same without an error for what others may have done: the name taken, the process killed.
+  [[nodiscard]] Registered try_register(std::string_view name, Pid pid);
   bool unregister(std::string_view name) noexcept;
   [[nodiscard]] std::optional<Pid> whereis(std::string_view name) const;
   bool join_group(std::string_view group, Pid pid);
@@ -469,6 +473,8 @@ void park_for_ever(ControlBlock& self, Waiting waiting);
 
 /// Throws BadArgument or LimitExceeded for a name or group that cannot be.
 void check_process_name(std::string_view what, std::string_view name);
+/// Moves a body into memory of its own, made with operator new for the type's alignment.
+[[nodiscard]] void* move_to_heap(const BodyType& type, void* body);
 /// Moves a body into `block`.
 void place_body(ControlBlock& block, const BodyType& type, void* body);
 /// Destroys the body, with what it captured, if it is still there.

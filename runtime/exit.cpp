@@ -280,13 +280,7 @@ void hibernate_with(const BodyType& type, void* body) {
     throw NoMailbox("hibernate() in process " + self.pid.to_string() + ", which has no mailbox to wake it");
   }
   // The body that runs now is destroyed by the base of the stack, after unwinding; until then the next one travels with the exception.
-  void* const space = ::operator new(type.bytes, std::align_val_t(type.align));
-  try {
-    type.move(space, body);
-  } catch (...) {
-    ::operator delete(space, std::align_val_t(type.align));
-    throw;
-  }
+  void* const space = move_to_heap(type, body);
   const BodyType* const kept = &type;
   throw HibernateUnwind{kept, std::shared_ptr<void>(space, [kept](void* next) {
                           if (kept->destroy != nullptr) kept->destroy(next);

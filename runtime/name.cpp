@@ -9,32 +9,31 @@ namespace weft::inline v0::detail {
 using Hold = std::lock_guard<base::SpinLock>;
 
 void RuntimeCore::register_name(std::string_view name, Pid pid) {
+  switch (try_register(name, pid)) {
+    case Registered::yes:
+      return;
+    case Registered::no_process:
+      throw NoSuchProcess("register_name(\"" + std::string(name) + "\"): there is no process " + pid.to_string());
+    case Registered::taken:
+      throw NameTaken("the name \"" + std::string(name) + "\" is taken");
+  }
+}
+
+Registered RuntimeCore::try_register(std::string_view name, Pid pid) {
   check_process_name("name", name);
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
+  if (block == nullptr) return Registered::no_process;
   std::string kept(name);
   auto fresh = std::make_unique<Extras>();
-  const auto dead = [&] { return NoSuchProcess("register_name(\"" + kept + "\"): there is no process " + pid.to_string()); };
-  if (block == nullptr) throw dead();
-  const char* refusal = nullptr;
-  {
-    // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
-    const Hold hold(block->lock);
-    if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) {
-      refusal = "dead";
-    } else {
-      if (!block->extras) block->extras = std::move(fresh);
-      std::vector<std::string>& mine = block->extras->names;
-      if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
-      if (!names.add(kept, pid)) {
-        refusal = "taken";
-      } else {
-        mine.push_back(std::move(kept));  // There is room, and nothing is copied: it cannot fail.
-      }
-    }
-  }
-  if (refusal == nullptr) return;
-  if (refusal[0] == 'd') throw dead();
-  throw NameTaken("the name \"" + std::string(name) + "\" is taken");
+  // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
+  const Hold hold(block->lock);
+  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return Registered::no_process;
+  if (!block->extras) block->extras = std::move(fresh);
+  std::vector<std::string>& mine = block->extras->names;
+  if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
+  if (!names.add(kept, pid)) return Registered::taken;
+  mine.push_back(std::move(kept));  // There is room, and nothing is copied: it cannot fail.
+  return Registered::yes;
 }
 
 bool RuntimeCore::unregister(std::string_view name) noexcept {

@@ -60,6 +60,9 @@ void connect_to(Descriptor& descriptor, const sys::Name& peer, Duration timeout)
 }
 
 Descriptor listen_at(const sys::Name& local, const ListenOptions& options, std::string_view call) {
+  // The kernel would take it for its own limit.
+  if (options.backlog < 0)
+    throw BadArgument(std::string(call) + " " + detail::describe(local) + ": a backlog of " + std::to_string(options.backlog));
   Descriptor descriptor = open_stream(local, call);
   int error = 0;
   const bool tcp = local.storage.ss_family != AF_UNIX;

@@ -422,14 +422,19 @@ using detail::process_here;
 using detail::process_here_even_exiting;
 using detail::RefAccess;
 
-void exit(Pid pid, ExitReason reason) {
-  detail::RuntimeCore& core = detail::core_here("exit");
+namespace {
+
+void signal_exit(const char* call, Pid pid, const ExitReason& reason) {
+  detail::RuntimeCore& core = detail::core_here(call);
   ControlBlock* self = detail::current_process();
   core.exit_signal(weft::self(), pid, reason);
   if (self != nullptr) detail::checkpoint(*self);  // To oneself it is acted on before the return (ORD-8).
 }
 
-void kill(Pid pid) { exit(pid, ExitReason::kill); }
+}  // namespace
+
+void exit(Pid pid, ExitReason reason) { signal_exit("exit", pid, reason); }
+void kill(Pid pid) { signal_exit("kill", pid, ExitReason::kill); }
 
 void link(Pid pid) {
   ControlBlock& self = process_here("link");

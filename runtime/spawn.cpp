@@ -106,9 +106,7 @@ void drop_body(ControlBlock& block) noexcept {
   if (!ControlBlock::is_small(type)) ::operator delete(body, std::align_val_t(type.align));
 }
 
-namespace {
-
-[[gnu::noinline]] void place_on_heap(ControlBlock& block, const BodyType& type, void* body) {
+[[gnu::noinline]] void* move_to_heap(const BodyType& type, void* body) {
   void* const space = ::operator new(type.bytes, std::align_val_t(type.align));
   try {
     type.move(space, body);
@@ -116,16 +114,14 @@ namespace {
     ::operator delete(space, std::align_val_t(type.align));
     throw;
   }
-  ::new (static_cast<void*>(block.body_space)) void*(space);
+  return space;
 }
-
-}  // namespace
 
 void place_body(ControlBlock& block, const BodyType& type, void* body) {
   if (ControlBlock::is_small(type)) {
     type.move(block.body_space, body);
   } else {
-    place_on_heap(block, type, body);
+    ::new (static_cast<void*>(block.body_space)) void*(move_to_heap(type, body));
   }
   block.body_type = &type;
 }
@@ -308,7 +304,9 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
 
   // What can still fail undoes the process, which has not run. The body is moved in last: one that lost a race for its name is intact.
   try {
-    if (!wanted.name.empty()) register_name(wanted.name, pid);
+    // Who was killed already is spawned all the same, as if the kill had come a moment later, and ends without name and groups.
+    if (!wanted.name.empty() && try_register(wanted.name, pid) == Registered::taken)
+      throw NameTaken("the name \"" + wanted.name + "\" is taken");
     for (const std::string& group : wanted.groups) join_group(group, pid);
     place_body(child, *request.type, request.body);
   } catch (...) {

@@ -79,6 +79,19 @@ void Watchdog::trim_all() noexcept {
   while (left != 0 && scheduler_.idle_.counters().sleeping == scheduler_.worker_count()) left = scheduler_.stacks_.trim(kTrimStacks);
 }
 
+// For workers that run processes and will not look soon. Afterwards it wakes one that sleeps, if there is one, to wait for descriptors.
+void Watchdog::poll_if_nobody_does() noexcept {
+  int nobody = kNoLeader;
+  if (scheduler_.options_.host_polls || !scheduler_.poller_.active() ||
+      !scheduler_.poll_leader_.compare_exchange_strong(nobody, kWatchdogLeads, std::memory_order_seq_cst)) {
+    return;
+  }
+  scheduler_.in_hand_.fetch_add(1, std::memory_order_seq_cst);  // What it finds is on no queue yet, and the worker may sleep by now.
+  (void)scheduler_.poll_descriptors(0);
+  scheduler_.in_hand_.fetch_sub(1, std::memory_order_seq_cst);
+  scheduler_.give_up_lead();
+}
+
 void Watchdog::wake_for_work_that_lies() noexcept {
   const bool lies = scheduler_.idle_.counters().sleeping != 0 && scheduler_.work_anywhere();
   // Seen once it may be on its way. Seen twice, whoever is to see to it, the publisher, a searcher or a claimed sleeper, stands still.
@@ -115,13 +128,16 @@ void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
   Seen& seen = seen_[index];
   const std::uint64_t switches = worker.counters.switches.load(std::memory_order_relaxed);
   Fiber* fiber = worker.current();
-  constexpr std::uint64_t kFew = 64;
+  constexpr std::uint64_t kFew = 256;  // So many take it past a look at descriptors (Worker::housekeep).
   if (switches - seen.switches > kFew) {
     seen = Seen{switches, now, false};
     return;
   }
   // Slow: it may be long until it looks at timers and descriptors by itself.
-  if (fiber != nullptr) worker.attention_.store(true, std::memory_order_relaxed);
+  if (fiber != nullptr) {
+    worker.attention_.store(true, std::memory_order_relaxed);
+    poll_if_nobody_does();
+  }
   if (switches != seen.switches) {
     seen = Seen{switches, now, false};
     return;
@@ -134,12 +150,6 @@ void Watchdog::look_after(unsigned index, std::int64_t now) noexcept {
   }
   stand_in(worker, index, now, now);
   if (scheduler_.worker_count() > 1) scheduler_.notify_if_work();
-  int nobody = kNoLeader;
-  if (!scheduler_.options_.host_polls && scheduler_.poller_.active() &&
-      scheduler_.poll_leader_.compare_exchange_strong(nobody, kWatchdogLeads, std::memory_order_seq_cst)) {
-    (void)scheduler_.poll_descriptors(0);
-    scheduler_.give_up_lead();
-  }
   const std::int64_t limit = scheduler_.options_.watchdog_ns;
   if (limit > 0 && !seen.reported && now - seen.since_ns >= limit) {
     seen.reported = true;

@@ -16,8 +16,9 @@ class Worker;
 /// Ticks while any worker is awake, and stands still while all sleep: idle costs nothing (DESIGN 3.11).
 ///
 /// For a worker that did not switch since the last tick, be it that a process holds it or that its thread gets no core, it puts what waits
-/// in the worker's last-in slot where thieves find it and fires the timers of the worker's wheel. If a process holds it, it also polls
-/// descriptors nobody polls, and after the configured time names the process. When work lies about while workers sleep, it wakes one.
+/// in the worker's last-in slot where thieves find it and fires the timers of the worker's wheel; if a process holds it, it names that
+/// after the configured time. For one that switches seldom as well it polls descriptors that nobody polls, and has an idle worker go on
+/// with that. When work lies about while workers sleep, it wakes one.
 /// From time to time, and before it stands still, it gives the pages of stacks that nobody needed for a while back to the system.
 class Watchdog {
  public:
@@ -48,6 +49,7 @@ class Watchdog {
   void stand_in(Worker& worker, unsigned index, std::int64_t due_ns, std::int64_t now) noexcept;
   /// Wakes a worker if there was work at two ticks while some slept.
   void wake_for_work_that_lies() noexcept;
+  void poll_if_nobody_does() noexcept;
   void wake() noexcept;
   /// Gives the pages of all free stacks back but for what the pool keeps.
   void trim_all() noexcept;

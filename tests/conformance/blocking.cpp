@@ -181,6 +181,28 @@ TEST_P(Blocking, Blk5RequestsDoNotWaitForASection) {
   });
 }
 
+TEST_P(Blocking, Cpp16AProcessInASectionRunsNowhereElseWhateverItIsSent) {
+  run([&] {
+    const Monitored child = spawn_monitor({.trap_exit = true}, [test = self(), section = section_] {
+      blocking([=] { section->hold(test); });
+      send(test, Answer<bool>{section->left});
+    });
+    await<Go>();
+    for (int n = 0; n < 100; ++n) {
+      send(child.pid, Int{n});
+      exit(child.pid, ExitReason::shutdown);
+      demonitor(monitor(child.pid));
+      link(child.pid);
+      unlink(child.pid);
+      EXPECT_TRUE(rt.info(child.pid));
+    }
+    EXPECT_TRUE(mailbox_is_empty());
+    section_->leave.open();
+    EXPECT_TRUE(await<Answer<bool>>().value) << "it went on while its section ran";
+    EXPECT_TRUE(await_down(child.ref).reason.is_normal());
+  });
+}
+
 TEST_P(Blocking, Blk6TheStackIsUnwoundOnlyAfterTheSectionReturns) {
   auto token = std::make_shared<int>();
   run([&] {

@@ -208,6 +208,19 @@ TEST_P(Capacity, Cap4DepthCountsSystemMessages) {
   });
 }
 
+TEST_P(Capacity, Cap8DepthIsCountedWithoutALimitToo) {
+  run([&] {
+    const Pid reader = spawn([] {
+      receive<Go>();  // What lies before it is deferred.
+      receive<Never>();
+    });
+    for (int n = 0; n < 5; ++n) send(reader, Int{n});
+    send(reader, Go{});
+    settle();
+    EXPECT_EQ(depth_of(reader), 5u);
+  });
+}
+
 TEST_P(Capacity, Cap5OnlyUserMessagesFillAMailbox) {
   run([&] {
     const Pid reader = spawn({.trap_exit = true, .limit = {.capacity = 2}}, [test = self(), watched = dead_pid()] {

@@ -1,8 +1,12 @@
 // SEMANTICS.md section 25, as far as a program can see it. CPP-1 to CPP-3 are in cpp_unwinding.cpp, destruction is in
 // cpp_destruction.cpp, CPP-14 in sendable.cpp.
+#include <unwind.h>
+
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <thread>
+#include <vector>
 
 #include "tests/conformance/probes.hpp"
 
@@ -361,6 +365,23 @@ TEST_P(CppHazards, Cpp18AStarOf100000LinkedProcessesFalls) {
   });
 }
 
+TEST_P(CppHazards, Cpp20AnUnwinderStopsAtTheFirstFrameOfAProcess) {
+  const auto walk = [] {
+    int frames = 0;
+    const _Unwind_Reason_Code end = _Unwind_Backtrace(
+        [](_Unwind_Context*, void* count) { return ++*static_cast<int*>(count) < 1'000 ? _URC_NO_REASON : _URC_NORMAL_STOP; }, &frames);
+    EXPECT_EQ(end, _URC_END_OF_STACK);
+    EXPECT_LT(frames, 1'000);
+  };
+  run([&] {
+    walk();
+    for (int i = 0; i < 10; ++i) {  // Some of them on the stack that the one before left.
+      const Monitored child = spawn_monitor(walk);
+      EXPECT_TRUE(await_down(child.ref).reason.is_normal());
+    }
+  });
+}
+
 TEST_P(CppHazards, Cpp21DurationsBeyondTheClockMeanForever) {
   run([&] {
     const Pid child = spawn([test = self()] {
@@ -374,6 +395,28 @@ TEST_P(CppHazards, Cpp21DurationsBeyondTheClockMeanForever) {
     EXPECT_EQ(await<Int>().n, 7);
     EXPECT_TRUE(rt.is_alive(child));
   });
+}
+
+TEST(CppHazardsDeathTest, Cpp11StaticObjectsMayHoldMessagesReasonsAndAtomsWhenTheProgramEnds) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(
+      {
+        static std::vector<Message> kept;
+        static std::vector<ExitReason> reasons;
+        static const AtEnd last{[] {
+          if (Atom("made when the program ends").text().empty()) std::_Exit(1);
+        }};
+        {
+          Runtime rt;
+          rt.run([] {
+            send(self(), Text{std::string(1'000, 'x')});
+            kept.push_back(receive_any());
+            reasons.push_back(ExitReason::error("Type", "text"));
+          });
+        }
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -232,6 +232,27 @@ TEST_P(CppUnwinding, Cpp3NoRuntimeCallFromADestructorSurfacesTheKill) {
 [[gnu::noinline]] void fail(const char* text) { throw std::runtime_error(text); }
 [[gnu::noinline]] void promise_not_to_fail() noexcept { fail("promise broken"); }
 
+TEST_P(CppUnwinding, Err4WhatLooksAndWhatWithdrawsThrowsNothingInADyingProcess) {
+  run([&] {
+    const Pid peer = spawn({.name = "peer"}, receive_forever);
+    const Alias alias = make_alias(AliasMode::explicit_unalias);
+    const ExitReason reason = unwind_through([=] {
+      for (int i = 0; i < 100; ++i) {
+        EXPECT_TRUE(is_alive(peer));
+        EXPECT_TRUE(info(peer));
+        EXPECT_EQ(whereis("peer"), peer);
+        EXPECT_FALSE(unregister("nobody"));
+        EXPECT_FALSE(leave("nothing"));
+        EXPECT_FALSE(unalias(alias)) << "it is another process's";
+        EXPECT_FALSE(read_timer(TimerRef{}));
+        kill(Pid{});
+      }
+    });
+    EXPECT_EQ(reason, ExitReason::killed) << "an error in a destructor would have been the reason";
+    EXPECT_TRUE(unalias(alias));
+  });
+}
+
 TEST_P(CppUnwinding, Cpp3AnExceptionThatEscapesANoexceptFunctionEndsThatProcessOnly) {
   run([&] {
     const Pid bystander = spawn(puppet);

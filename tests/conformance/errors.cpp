@@ -1,6 +1,11 @@
 // SEMANTICS.md section 19, and the errors that API.md documents: each text names the pid, name or limit.
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "tests/conformance/probes.hpp"
 
 namespace weft::test {
@@ -55,6 +60,53 @@ TEST_P(Errors, Err1FlagsOutsideAProcessAreRefused) {
   EXPECT_THROW(trap_exit(true), NotInProcess);
   EXPECT_THROW(set_priority(Priority::high), NotInProcess);
   EXPECT_THROW(set_label("nobody"), NotInProcess);
+}
+
+TEST_P(Errors, Err1EachCallThatNeedsAProcessSaysWhichItIs) {
+  const Pid other = rt.spawn(receive_forever);
+  const std::vector<std::pair<std::string, std::function<void()>>> calls = {
+      {"spawn", [] { spawn(receive_forever); }},
+      {"spawn", [] { spawn({.label = "child"}, receive_forever); }},
+      {"spawn", [] { spawn_link(receive_forever); }},
+      {"spawn", [] { spawn_monitor(receive_forever); }},
+      {"whereis_or_spawn", [] { whereis_or_spawn("clerk", receive_forever); }},
+      {"send", [other] { send(other, Int{7}); }},
+      {"send", [] { send("clerk", Int{7}); }},
+      {"send_wait", [other] { send_wait(other, Int{7}); }},
+      {"broadcast", [] { broadcast("office", Int{7}); }},
+      {"call", [other] { call<Int>(other, Int{7}); }},
+      {"exit", [other] { exit(other, ExitReason::shutdown); }},
+      {"exit", [] { exit(ExitReason::shutdown); }},
+      {"kill", [other] { kill(other); }},
+      {"register_name", [other] { register_name("clerk", other); }},
+      {"unregister", [] { unregister("clerk"); }},
+      {"whereis", [] { (void)whereis("clerk"); }},
+      {"registered", [] { (void)registered(); }},
+      {"join", [other] { join("office", other); }},
+      {"leave", [other] { leave("office", other); }},
+      {"members", [] { (void)members("office"); }},
+      {"groups", [] { (void)groups(); }},
+      {"kill_group", [] { kill_group("office"); }},
+      {"send_after", [other] { send_after(1ms, other, Int{7}); }},
+      {"cancel_timer", [] { cancel_timer(TimerRef{}); }},
+      {"read_timer", [] { (void)read_timer(TimerRef{}); }},
+      {"is_alive", [other] { (void)is_alive(other); }},
+      {"info", [other] { (void)info(other); }},
+      {"list", [] { (void)list(); }},
+      {"stats", [] { (void)stats(); }},
+      {"make_ref", [] { (void)make_ref(); }},
+      {"make_alias", [] { (void)make_alias(AliasMode::reply); }},
+      {"stream", [] { (void)stream(); }},
+      {"yield", [] { yield(); }},
+      {"checkpoint", [] { checkpoint(); }},
+      {"sleep_for", [] { sleep_for(1ms); }},
+      {"sleep_until", [] { sleep_until(now()); }},
+      {"hibernate", [] { hibernate([] {}); }},
+      {"blocking", [] { blocking([] {}); }},
+  };
+  for (const auto& [name, call_it] : calls) EXPECT_THAT(text_of<NotInProcess>(call_it), HasSubstr(name));
+  EXPECT_TRUE(rt.is_alive(other));
+  EXPECT_EQ(rt.stats().spawned, 1u);
 }
 
 TEST_P(Errors, Err2NoMailboxNamesThePid) {
@@ -174,6 +226,26 @@ TEST_P(Errors, LimitExceededNamesTheLimitAndFailsThatSpawnAlone) {
     EXPECT_EQ(rt.stats().live, 37u);
     kill_and_wait(living.front());
     while (throws<LimitExceeded>([] { spawn(receive_forever); })) yield();  // The slot is free at the latest when its memory is.
+  });
+}
+
+TEST_P(Errors, LimitExceededForANameThatIsTooLongNamesTheLimitAndFailsThatCallAlone) {
+  run([&] {
+    const std::string longest(kMaxNameBytes, 'x');
+    const std::string longer = longest + 'x';
+    const auto spawned = rt.stats().spawned;
+    EXPECT_THAT(text_of<LimitExceeded>([&] { register_name(longer); }), HasSubstr(std::to_string(kMaxNameBytes)));
+    EXPECT_THROW(join(longer), LimitExceeded);
+    EXPECT_THROW(spawn({.name = longer}, receive_forever), LimitExceeded);
+    EXPECT_THROW(spawn({.groups = {longest, longer}}, receive_forever), LimitExceeded);
+    EXPECT_THROW(whereis_or_spawn(longer, receive_forever), LimitExceeded);
+    EXPECT_EQ(rt.stats().spawned, spawned);
+    EXPECT_TRUE(members(longest).empty());
+    EXPECT_EQ(send(longer, Int{7}), SendResult::no_process);
+    EXPECT_FALSE(whereis(longer));
+    register_name(longest);
+    EXPECT_EQ(whereis(longest), self());
+    EXPECT_TRUE(join(longest));
   });
 }
 

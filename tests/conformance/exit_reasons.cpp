@@ -131,6 +131,24 @@ TEST_P(ExitReasons, Exr4AnExitSignalToTheDeadSucceeds) {
   EXPECT_NO_THROW(rt.exit(dead, ExitReason::of(1)));
 }
 
+TEST_P(ExitReasons, Exr5ALinkCarriesAnEndOnlyWhileItIsThere) {
+  run([&] {
+    const Monitored victim = spawn_monitor(puppet);
+    const Monitored former = spawn_monitor(puppet);
+    const Monitored linked = spawn_monitor(puppet);
+    ask(victim.pid, [=] {
+      link(former.pid);
+      link(linked.pid);
+      unlink(former.pid);
+    });
+    tell(former.pid, [] { exit(ExitReason::kill); });
+    await_down(former.ref);
+    EXPECT_EQ(ask(victim.pid, [] { return 7; }), 7);
+    tell(linked.pid, [] { exit(ExitReason::kill); });
+    EXPECT_EQ(await_down(victim.ref).reason, ExitReason::kill) << "what a link tells is a reason, and no order to be killed";
+  });
+}
+
 TEST_P(ExitReasons, Exr4AnExitSignalLeavesALinkInPlace) {
   run([&] {
     trap_exit(true);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <compare>
 #include <functional>
+#include <memory>
 #include <set>
+#include <string>
 #include <type_traits>
 #include <unordered_set>
 
-#include "tests/conformance/puppet.hpp"
+#include "tests/conformance/probes.hpp"
 
 namespace weft::test {
 namespace {
@@ -116,6 +118,30 @@ TEST_P(Pids, Pid5AnyListedPidMayBeSentToWhileProcessesComeAndGo) {
 }
 
 Pid spawned_by_a_move;
+
+/// The part of a pid that a later process may have too: "<0.107." of "<0.107.3>".
+std::string slot_of(Pid pid) {
+  const std::string text = pid.to_string();
+  return text.substr(0, text.rfind('.') + 1);
+}
+
+TEST_P(Pids, Pid4ASlotIsNotLetWhileABlockingSectionHoldsTheStackOfItsProcess) {
+  const auto leave = std::make_shared<Gate>();
+  run([&] {
+    const Monitored orphan = spawn_monitor([leave, test = self()] {
+      blocking([leave, test] {
+        send(test, Go{});
+        leave->pass();
+      });
+    });
+    await<Go>();
+    kill_and_wait(orphan.pid);
+    EXPECT_FALSE(is_alive(orphan.pid));
+    // Slots are let again at once, the one that was given back last before others.
+    for (int i = 0; i < 1'000; ++i) EXPECT_NE(slot_of(dead_pid()), slot_of(orphan.pid));
+    leave->open();
+  });
+}
 
 /// A body each of whose moves spawns.
 struct SpawnsWhenMoved {

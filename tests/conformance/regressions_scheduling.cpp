@@ -1,4 +1,10 @@
 // Defects that were cured: who runs, who is told, and who waits for whom. SEMANTICS.md sections 1, 10, 13, 20 and 25.
+#include <time.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+
 #include <weft/net.hpp>
 
 #include "tests/conformance/probes.hpp"
@@ -38,6 +44,34 @@ TEST_P(RegressionsScheduling, Cpp15AWokenPollLeaderSleepsAgain) {
   const std::uint64_t before = rt.stats().parks;
   std::this_thread::sleep_for(50ms);
   EXPECT_LT(rt.stats().parks - before, 500u);
+}
+
+/// The processor time of each thread but this one.
+std::map<pid_t, std::int64_t> cpu_time_of_others() {
+  std::map<pid_t, std::int64_t> times;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    const auto thread = static_cast<pid_t>(std::stol(entry.path().filename().string()));
+    constexpr int kOfAThread = 6;  // Of these clocks' numbers, as the kernel makes them of a thread's.
+    timespec time{};
+    if (thread == ::gettid() || ::clock_gettime((~thread << 3) | kOfAThread, &time) != 0) continue;
+    times[thread] = time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+  }
+  return times;
+}
+
+TEST_P(RegressionsScheduling, Design311WithEverythingParkedTheProcessorTimeStandsStill) {
+#ifdef WEFT_TEST_UNDER_TSAN
+  GTEST_SKIP() << "the tool has a thread of its own, which ticks";
+#endif
+  for (int i = 0; i < 1'000; ++i) rt.spawn(receive_forever);
+  rt.spawn([] { sleep_for(1h); });
+  rt.spawn([] { net::TcpListener::listen(net::Address::loopback(0)).accept(); });
+  // Not one nanosecond in a tenth of a second. It takes a second without work until the last thread stops looking.
+  EXPECT_TRUE(eventually([] {
+    const auto before = cpu_time_of_others();
+    std::this_thread::sleep_for(100ms);
+    return cpu_time_of_others() == before;
+  }));
 }
 
 TEST_P(RegressionsScheduling, Flg3NoPriorityStarvesBehindTheOthers) {

@@ -98,6 +98,22 @@ TEST_P(Shutdown, Shu3ASpawnFromADyingRuntimeLeavesNobodyBehind) {
   EXPECT_EQ(rt.stats().live, 0u);
 }
 
+TEST_P(Shutdown, Tim9TimersFireUntilTheLastProcessIsGone) {
+  std::atomic<bool> tidied_up{false};
+  const auto started = std::make_shared<Gate>();
+  rt.spawn({.trap_exit = true}, [&tidied_up, started] {
+    started->open();
+    receive<Exit>();
+    sleep_for(1ms);
+    send_after(1ms, self(), Go{});
+    receive<Go>();
+    tidied_up = true;
+  });
+  started->pass();
+  EXPECT_THAT(rt.stop(kPatience).survivors, IsEmpty());
+  EXPECT_TRUE(tidied_up);
+}
+
 TEST_P(Shutdown, Shu3StopSaysWhoSurvivedItsDeadline) {
   const auto started = std::make_shared<Gate>();
   const auto gate = std::make_shared<Gate>();
@@ -111,6 +127,16 @@ TEST_P(Shutdown, Shu3StopSaysWhoSurvivedItsDeadline) {
   gate->open();
   EXPECT_THAT(report.survivors, ElementsAre(stubborn.pid()));
   stubborn.join();
+}
+
+TEST_P(Shutdown, Shu3StoppingFromAProcessIsRefused) {
+  run([&] {
+    EXPECT_THROW(rt.stop(1ms), BadArgument);
+    EXPECT_THROW(blocking([&] { rt.stop(1ms); }), BadArgument);
+    EXPECT_THROW(rt.run_until_idle(), BadArgument);
+  });
+  EXPECT_THROW(rt.stop(-1ms), BadArgument);
+  EXPECT_EQ(rt.run([] { return 7; }), 7) << "no refused call began to stop anything";
 }
 
 TEST_P(Shutdown, Shu4AStoppedRuntimeAnswersHarmlessly) {

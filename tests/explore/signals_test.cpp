@@ -37,6 +37,23 @@ TEST(ExploreSignals, NoDownAfterDemonitor) {
   });
 }
 
+TEST(ExploreSignals, AChildThatIsKilledBeforeItHasItsNameIsSpawnedAllTheSame) {
+  sim::explore({.seeds = 5'000}, [](Runtime& rt) {
+    rt.run([] {
+      spawn([test = self()] {
+        for (const Pid pid : list()) {
+          if (pid != test && pid != self()) kill(pid);
+        }
+      });
+      const Pid child = spawn({.name = "child"}, [] { receive<Go>(); });
+      monitor(child);
+      send(child, Go{});
+      sim::require(receive<Down>().pid == child, "the pid that spawn gave");
+      sim::require(!whereis("child"), "a dead process holds its name");
+    });
+  });
+}
+
 /// Two linked processes, of which one ends while the other unlinks.
 void unlink_against_exit(Runtime& rt) {
   rt.run([] {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tools/kv/options.hpp"
@@ -67,8 +68,20 @@ TEST(Commands, AFewAreAllowedToAClientThatSubscribes) {
     if (command.when_subscribed) allowed.insert(command.name);
   }
   EXPECT_EQ(allowed, (std::set<std::string_view>{"ping", "quit", "reset", "subscribe", "unsubscribe"}));
-  EXPECT_EQ(not_when_subscribed(*find_command("get")),
+  EXPECT_EQ(not_when_subscribed(*find_command("get"), {}),
             "ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+  const std::vector<std::string_view> set_name{"CLIENT", "SetName", "x"};
+  EXPECT_EQ(not_when_subscribed(*find_command("client"), set_name).substr(0, 37), "ERR Can't execute 'client|setname': o");
+}
+
+TEST(Commands, ASubcommandIsPartOfTheName) {
+  EXPECT_EQ(error_of({"client", "SETNAME", "x"}), "");
+  EXPECT_EQ(error_of({"client"}), "ERR wrong number of arguments for 'client' command");
+  EXPECT_EQ(error_of({"client", "SetName"}), "ERR wrong number of arguments for 'client|setname' command");
+  EXPECT_EQ(error_of({"Config", "get"}), "ERR wrong number of arguments for 'config|get' command");
+  EXPECT_EQ(error_of({"command"}), "");
+  EXPECT_EQ(error_of({"command", "count", "x"}), "ERR wrong number of arguments for 'command|count' command");
+  EXPECT_EQ(error_of({"client", "Foo"}), "ERR unknown subcommand 'Foo'. Try CLIENT HELP.");
 }
 
 TEST_F(SessionTest, PingAnswersASubscriberWithAnArray) {
@@ -177,11 +190,23 @@ TEST(ParseOptions, ReadsEachOptionInBothForms) {
 }
 
 TEST(ParseOptions, TellsWhatIsWrong) {
-  for (const char* bad : {"--port=65536", "--port=x", "--port", "--shards=0", "--unknown=1", "stray", "--bind="}) {
+  const std::pair<const char*, const char*> mistakes[] = {
+      {"--port=65536", "--port takes a number from 0 to 65535, not '65536'"},
+      {"--port=-1", "--port takes a number from 0 to 65535, not '-1'"},
+      {"--port=x", "--port takes a number from 0 to 65535, not 'x'"},
+      {"--port", "--port takes a value"},
+      {"--shards=0", "--shards takes a number from 1 to 1024, not '0'"},
+      {"--unknown=1", "there is no option '--unknown'"},
+      {"stray", "there is no option 'stray'"},
+      {"--bind=", "--bind takes a value"},
+  };
+  for (const auto& [bad, text] : mistakes) {
     const char* arguments[] = {"weft_kv", bad};
     const auto parsed = parse_options(2, arguments);
     ASSERT_TRUE(std::holds_alternative<Usage>(parsed)) << bad;
-    EXPECT_EQ(std::get<Usage>(parsed).exit_code, 2);
+    const auto& usage = std::get<Usage>(parsed);
+    EXPECT_EQ(usage.exit_code, 2);
+    EXPECT_EQ(usage.text.substr(0, usage.text.find('\n')), std::string("weft_kv: ") + text);
   }
   const char* arguments[] = {"weft_kv", "--help"};
   EXPECT_EQ(std::get<Usage>(parse_options(2, arguments)).exit_code, 0);

@@ -345,7 +345,9 @@ class Compared(unittest.TestCase):
                 lambda: [b"PUBLISH", choose.choice(channels), choose.choice(VALUES)],
                 lambda: [b"PUBLISH", choose.choice(channels), choose.choice(VALUES)],
                 lambda: [b"GET", b"k"], lambda: [b"PING"], lambda: [b"RESET"] if choose.random() < 0.3 else [b"PUBLISH", b"c1", b"v"],
-                lambda: choose.choice([[b"SUBSCRIBE"], [b"PUBLISH", b"c1"]]),
+                lambda: choose.choice([[b"SUBSCRIBE"], [b"PUBLISH", b"c1"], [b"ECHO"], [b"CLIENT"], [b"CLIENT", b"SETNAME", b"x"],
+                                       [b"client", b"getName"], [b"CLIENT", b"SETNAME"], [b"client", b"foo"], [b"CONFIG", b"GET", b"save"],
+                                       [b"COMMAND", b"COUNT", b"x"], [b"COMMAND", b"foo"]]),
             ])()
             actor = choose.randrange(2 if command[0] == b"SUBSCRIBE" else 3)  # The third can always publish.
             marker = b"marker-%d" % step
@@ -572,13 +574,13 @@ class Alone(unittest.TestCase):
 
         try:
             with server.client() as client:
+                held = lambda: (int(self.info(client)["processes"]), descriptors())
+                at_rest = held()
                 open_and_drop(1000)  # What is kept for reuse (stacks, buffers of the allocator) is there from now on.
-                self.wait_until_alone(client)
-                at_rest = int(self.info(client)["processes"]), descriptors()
+                self.wait_until(lambda: held() == at_rest, "processes and descriptors end")
                 memory_kb = resident_kb(server.process.pid)
                 open_and_drop(10000)
-                self.wait_until_alone(client)
-                self.wait_until(lambda: (int(self.info(client)["processes"]), descriptors()) == at_rest, "processes and descriptors end")
+                self.wait_until(lambda: held() == at_rest, "processes and descriptors end")
                 # Of the 11,000, the kernel turns a few away by itself: those that were reset while the queue of the listener was full.
                 self.wait_until(lambda: int(self.info(client)["total_connections_received"]) >= 10000, "10,000 connections are accepted")
                 # A connection that stayed would keep its stack and buffer, 8 KiB and more. What is kept for reuse grows with the most that

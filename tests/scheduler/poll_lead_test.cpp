@@ -84,5 +84,48 @@ TEST(PollLead, AWorkerThatSleptWhileTheWatchdogPolledTakesTheLeadAfterwards) {
   scheduler.stop();
 }
 
+// Two processes wake each other in turn. Each computes for a while, so their worker switches too seldom to poll by itself, and not so
+// seldom that it is stuck. What is put in the last-in slot wakes nobody, so nobody else would poll.
+TEST(PollLead, TheWatchdogPollsForAWorkerWhoseProcessesAreSlow) {
+  const Pipe pipe;
+  std::atomic<int> seen_by_the_watchdog{0};
+  std::atomic<bool> enough{false};
+  bool one_ended = false;
+  FakeHost host;
+  Job one;
+  Job other;
+  Scheduler scheduler({.workers = 1}, host);
+  const auto watch = [&] { EXPECT_EQ(scheduler.poller().arm(pipe.ends[0], Poller::kRead | Poller::kRecheck, 1), 0); };
+  host.on_ready = [&](std::uint64_t) {
+    if (Worker::here() == nullptr) ++seen_by_the_watchdog;
+    watch();  // The byte is still there: it is ready again at once.
+  };
+  const auto compute = [] { std::this_thread::sleep_for(200us); };
+  one.body = [&] {
+    while (!enough.load()) {
+      compute();
+      scheduler.ready(other);
+      Worker::suspend(one, nullptr);
+    }
+    one_ended = true;
+    scheduler.ready(other);
+  };
+  other.body = [&] {
+    while (!one_ended) {
+      compute();
+      scheduler.ready(one);
+      Worker::suspend(other, nullptr);
+    }
+  };
+  watch();
+  pipe.write();
+  scheduler.ready(one);
+  scheduler.start([](Worker&) {});
+  EXPECT_TRUE(eventually([&] { return seen_by_the_watchdog.load() >= 10; }));
+  enough.store(true);
+  EXPECT_TRUE(eventually([&] { return scheduler.worker(0).current() == nullptr; }));
+  scheduler.stop();
+}
+
 }  // namespace
 }  // namespace weft::scheduler

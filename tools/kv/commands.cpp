@@ -17,6 +17,11 @@ constexpr Command on_session(std::string_view name, int arity, S::Handler handle
   return {name, arity, Access::none, Route::session, Merge::first, nullptr, handler};
 }
 
+constexpr Command with(std::span<const Subcommand> subcommands, Command command) {
+  command.subcommands = subcommands;
+  return command;
+}
+
 constexpr Command on_connection(std::string_view name, int arity) { return {name, arity, Access::none, Route::connection}; }
 
 constexpr Command also_when_subscribed(Command command) {
@@ -31,13 +36,17 @@ constexpr Command on_key(std::string_view name, int arity, Access access, K::Han
 constexpr Access kRead = Access::read;
 constexpr Access kWrite = Access::write;
 
+constexpr Subcommand kOfClient[] = {{"setname", 3}, {"getname", 2}, {"setinfo", 4}, {"id", 2}};
+constexpr Subcommand kOfConfig[] = {{"get", -3}};
+constexpr Subcommand kOfCommand[] = {{"count", 2}, {"info", -2}};
+
 constexpr std::array kCommands = {
     also_when_subscribed(on_session("ping", -1, &S::ping)),
     on_session("echo", 2, &S::echo),
     on_session("select", 2, &S::select),
-    on_session("client", -2, &S::client),
-    on_session("config", -2, &S::config),
-    on_session("command", -1, &S::command),
+    with(kOfClient, on_session("client", -2, &S::client)),
+    with(kOfConfig, on_session("config", -2, &S::config)),
+    with(kOfCommand, on_session("command", -1, &S::command)),
     also_when_subscribed(on_session("reset", 1, &S::reset)),
     also_when_subscribed(on_session("quit", -1, &S::quit)),
 
@@ -100,6 +109,27 @@ std::string unknown_command(Args args) {
   return text += quoted;
 }
 
+/// As redis-server writes it: "client", "client|setname".
+std::string full_name(const Command& command, Args args) {
+  std::string name(command.name);
+  if (!command.subcommands.empty() && args.size() > 1) name.append("|").append(lowercase(args[1]));
+  return name;
+}
+
+/// Empty if args[1] is a subcommand of `command` with as many arguments as it takes.
+std::string subcommand_error(const Command& command, Args args) {
+  const auto found = std::find_if(command.subcommands.begin(), command.subcommands.end(),
+                                  [&](const Subcommand& candidate) { return equals_ignoring_case(args[1], candidate.name); });
+  if (found == command.subcommands.end()) {
+    return std::string("ERR unknown subcommand '")
+        .append(quotable(args[1]))
+        .append("'. Try ")
+        .append(uppercase(command.name))
+        .append(" HELP.");
+  }
+  return accepts_count(found->arity, args.size()) ? std::string() : wrong_number_of_arguments(full_name(command, args));
+}
+
 /// The number in the first line of an integer or array reply.
 std::int64_t reply_number(std::string_view reply) { return parse_integer(reply.substr(1, reply.find('\r') - 1)).value_or(0); }
 
@@ -144,13 +174,15 @@ CheckedRequest check_request(Args args) {
   const Command* command = find_command(args[0]);
   if (command == nullptr) return {nullptr, unknown_command(args)};
   const bool odd_pair = command->route == Route::each_pair && args.size() % 2 == 0;
-  if (accepts_count(command->arity, args.size()) && !odd_pair) return {command, {}};
-  return {nullptr, wrong_number_of_arguments(command->name)};
+  if (!accepts_count(command->arity, args.size()) || odd_pair) return {nullptr, wrong_number_of_arguments(command->name)};
+  if (command->subcommands.empty() || args.size() == 1) return {command, {}};
+  std::string error = subcommand_error(*command, args);
+  return {error.empty() ? command : nullptr, error};
 }
 
-std::string not_when_subscribed(const Command& command) {
+std::string not_when_subscribed(const Command& command, Args args) {
   return std::string("ERR Can't execute '")
-      .append(command.name)
+      .append(full_name(command, args))
       .append("': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
 }
 

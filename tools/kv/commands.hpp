@@ -33,15 +33,21 @@ enum class Merge : std::uint8_t {
 
 enum class Access : std::uint8_t { none, read, write };
 
+struct Subcommand {
+  std::string_view name;  // lower case
+  int arity;              // as Command::arity, with the names of the command and the subcommand counted
+};
+
 struct Command {
   std::string_view name;  // lower case
   int arity;              // the number of arguments, the name included; -n: n or more
   Access access;
   Route route;
   Merge merge = Merge::first;
-  Keyspace::Handler on_shard = nullptr;   // runs one part
-  Session::Handler on_session = nullptr;  // for Route::session
-  bool when_subscribed = false;           // allowed while the client subscribes to channels
+  Keyspace::Handler on_shard = nullptr;       // runs one part
+  Session::Handler on_session = nullptr;      // for Route::session
+  bool when_subscribed = false;               // allowed while the client subscribes to channels
+  std::span<const Subcommand> subcommands{};  // what args[1] may be, if there are any
 };
 
 /// As COMMAND INFO gives them: the first key, the last (-1: the last argument) and the step between keys; all 0 if there is none.
@@ -62,11 +68,11 @@ struct CheckedRequest {
   std::string error;
 };
 
-/// The command that `args`, which are not empty, ask for, if there is one that takes so many.
+/// The command that `args`, which are not empty, ask for, if there is one, with that subcommand, that takes so many.
 [[nodiscard]] CheckedRequest check_request(Args args);
 
-/// What a client that subscribes to channels is told when it asks for another command.
-[[nodiscard]] std::string not_when_subscribed(const Command& command);
+/// What a client that subscribes to channels is told when it asks for another command; `args` are those of a request that was checked.
+[[nodiscard]] std::string not_when_subscribed(const Command& command, Args args);
 
 /// Appends the one reply that `parts`, in the order of the request's keys, make. There is at least one part.
 void merge_replies(Merge merge, std::span<const std::string_view> parts, std::string& out);

@@ -79,7 +79,7 @@ class Connection {
     if (command == nullptr) {
       add_error(error);
     } else if (session_.subscriptions() != 0 && !command->when_subscribed) {
-      add_error(not_when_subscribed(*command));
+      add_error(not_when_subscribed(*command, args));
     } else if (command->route == Route::session) {
       const Session::Handler handler = command->on_session;
       pipeline_.add_answered([&](ReplyWriter& reply) { (session_.*handler)(args, reply); });

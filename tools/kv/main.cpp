@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
-#include <thread>
 #include <variant>
 
 #include <weft/weft.hpp>
@@ -36,12 +35,12 @@ int main(int argc, char** argv) {
     return usage->exit_code;
   }
   auto& options = std::get<kv::Options>(parsed);
-  if (options.shards == 0) options.shards = std::max(1u, std::thread::hardware_concurrency());
   raise_descriptor_limit(options.max_clients);
   ::signal(SIGPIPE, SIG_IGN);
   kv::block_stop_signals();  // before the runtime starts its threads
   try {
     weft::Runtime runtime(weft::RuntimeOptions{.workers = options.workers});
+    if (options.shards == 0) options.shards = runtime.stats().workers;  // What affinity and quota grant, not what the machine has.
     return runtime.run([&] { return kv::serve(options); });
   } catch (const std::exception& error) {
     std::cerr << "weft-kv: " << error.what() << '\n';

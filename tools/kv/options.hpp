@@ -14,7 +14,7 @@ struct Options {
   std::string bind = "127.0.0.1";
   std::uint16_t port = 6379;  // 0: one that is free
   unsigned workers = 0;       // 0: the runtime's default
-  std::size_t shards = 0;     // 0: one a core
+  std::size_t shards = 0;     // 0: one a worker
   std::size_t max_clients = 10000;
   std::size_t max_value_bytes = std::size_t{512} << 20;
 };

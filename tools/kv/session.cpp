@@ -11,27 +11,8 @@ namespace kv {
 
 namespace {
 
-struct Subcommand {
-  std::string_view name;
-  int arity;  // as Command::arity, with the names of the command and the subcommand counted
-};
-
 /// Whether args[1] is this subcommand.
 bool names(Args args, std::string_view subcommand) { return equals_ignoring_case(args[1], subcommand); }
-
-/// Whether args[1] is one of `subcommands` of `command`, with as many arguments as it takes. If not, writes the error.
-bool check_subcommand(std::string_view command, Args args, std::span<const Subcommand> subcommands, ReplyWriter& reply) {
-  const auto found =
-      std::find_if(subcommands.begin(), subcommands.end(), [&](const auto& candidate) { return names(args, candidate.name); });
-  if (found == subcommands.end()) {
-    reply.error(std::string("ERR unknown subcommand '").append(quotable(args[1])).append("'. Try ").append(command).append(" HELP."));
-  } else if (!accepts_count(found->arity, args.size())) {
-    reply.error(wrong_number_of_arguments(lowercase(command).append("|").append(found->name)));
-  } else {
-    return true;
-  }
-  return false;
-}
 
 void describe(const Command& command, ReplyWriter& reply) {
   const KeyPositions keys = key_positions(command);
@@ -72,8 +53,6 @@ void Session::select(Args args, ReplyWriter& reply) {
 }
 
 void Session::client(Args args, ReplyWriter& reply) {
-  static constexpr Subcommand kSubcommands[] = {{"setname", 3}, {"getname", 2}, {"setinfo", 4}, {"id", 2}};
-  if (!check_subcommand("CLIENT", args, kSubcommands, reply)) return;
   if (names(args, "id")) return reply.integer(static_cast<std::int64_t>(id_));
   if (names(args, "getname")) return name_.empty() ? reply.null_bulk() : reply.bulk(name_);
   if (names(args, "setname")) {
@@ -86,8 +65,6 @@ void Session::client(Args args, ReplyWriter& reply) {
 }
 
 void Session::config(Args args, ReplyWriter& reply) {
-  static constexpr Subcommand kSubcommands[] = {{"get", -3}};
-  if (!check_subcommand("CONFIG", args, kSubcommands, reply)) return;
   std::vector<const Settings::value_type*> shown;
   for (const Settings::value_type& setting : settings_) {
     const Args patterns = args.subspan(2);
@@ -103,9 +80,7 @@ void Session::config(Args args, ReplyWriter& reply) {
 
 // There is no COMMAND DOCS: told so, redis-cli uses the help texts that it brings along.
 void Session::command(Args args, ReplyWriter& reply) {
-  static constexpr Subcommand kSubcommands[] = {{"count", 2}, {"info", -2}};
   const std::span<const Command> all = commands();
-  if (args.size() > 1 && !check_subcommand("COMMAND", args, kSubcommands, reply)) return;
   if (args.size() > 1 && names(args, "count")) return reply.integer(static_cast<std::int64_t>(all.size()));
   if (args.size() <= 2) {
     reply.array(all.size());

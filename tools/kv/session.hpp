@@ -14,7 +14,8 @@ namespace kv {
 /// What CONFIG GET shows: names and values.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// Each command writes exactly one reply. args[0] is its name, and the number of arguments has been checked.
+/// Each command writes exactly one reply. args[0] is its name, and the number of arguments has been checked, also where args[1] names a
+/// subcommand.
 class Session {
  public:
   using Handler = void (Session::*)(Args, ReplyWriter&);

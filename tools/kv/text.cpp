@@ -73,6 +73,12 @@ std::string lowercase(std::string_view text) {
   return result;
 }
 
+std::string uppercase(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c); });
+  return result;
+}
+
 std::string_view quotable(std::string_view text) noexcept { return text.substr(0, std::min<std::size_t>(text.find('\0'), 128)); }
 
 std::string wrong_number_of_arguments(std::string_view command) {

@@ -16,6 +16,7 @@ void append_integer(std::string& out, std::int64_t value);
 /// ASCII only: command names and options are ASCII.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] std::string lowercase(std::string_view text);
+[[nodiscard]] std::string uppercase(std::string_view text);
 
 /// What Redis quotes of a client's bytes in an error: up to the first zero byte, and no more than 128.
 [[nodiscard]] std::string_view quotable(std::string_view text) noexcept;

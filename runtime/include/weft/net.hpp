@@ -213,7 +213,7 @@ struct ListenOptions {
 class TcpListener : public ListenSocket {
  public:
   /// A port whose last owner is gone is taken at once (SO_REUSEADDR). Any thread, does not wait.
-  /// Errors: NetError EADDRINUSE, EACCES, EMFILE ...
+  /// Errors: NetError EADDRINUSE, EACCES, EMFILE ...; BadArgument for a negative backlog.
   static TcpListener listen(const Address& local, ListenOptions options = {});
 
   /// The next connection. While the system is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM) it pauses and tries again
@@ -243,7 +243,8 @@ class UnixListener : public ListenSocket {
  public:
   /// Makes a socket file at `path`, at most 107 bytes; a `path` that begins with a zero byte is a name in the abstract namespace, without a
   /// file. An existing file is left alone, and so is ours at close(): removing it is the caller's. Any thread, does not wait.
-  /// Errors: NetError EADDRINUSE (the file exists), EACCES, ENOENT ...; BadArgument for a path empty or too long.
+  /// Errors: NetError EADDRINUSE (the file exists), EACCES, ENOENT ...; BadArgument for a path empty or too long, and for a negative
+  /// backlog.
   static UnixListener listen(std::string_view path, ListenOptions options = {});
 
   UnixStream accept(Duration timeout = forever);  ///< As TcpListener::accept().

@@ -33,7 +33,7 @@ struct RuntimeOptions {
   unsigned workers = 0;                              ///< 0: what affinity and cgroup quota grant
   std::size_t stack_bytes = std::size_t{64} * 1024;  ///< default size of a process's stack
   std::size_t max_processes = std::size_t{1} << 24;  ///< at most 16,777,216
-  std::size_t max_stacks = std::size_t{1} << 24;     ///< processes that have begun to run and are not hibernated
+  std::size_t max_stacks = std::size_t{1} << 24;     ///< processes that have begun and are not hibernated; 64 more for each worker, at most
   std::size_t max_timers = std::size_t{1} << 24;     ///< of send_after and its relatives; waits with a time limit do not count
   MailboxLimit mailbox{};                            ///< of processes that do not choose their own
   Clock clock = Clock::steady;                       ///< of timers and time limits
@@ -252,10 +252,10 @@ class Runtime {
   int poll_fd();
   /// Makes the processes runnable whose descriptors are ready, some dozens at most, and returns how many those were. The workers run them.
   ///
-  /// With RuntimeOptions::host_polls this is the only thing that ends a wait for a descriptor, and it waits up to `timeout` for one to be
-  /// ready; it may return 0 early. Without, idle workers watch the descriptors, and this does the same for once, without waiting; 0 if one
-  /// of them is at it. Timers and messages need neither. Threads: any but a process's; 0 at once while another is in it. Errors:
-  /// BadArgument in a process, and for a negative timeout.
+  /// With RuntimeOptions::host_polls this alone ends a wait for a descriptor, and it waits up to `timeout` for one; it may return 0 early.
+  /// Nothing else wakes it: who waits for other things too has poll_fd() beside them in a set of their own, and calls this with 0. Without
+  /// host_polls idle workers watch the descriptors, and this does it once, without waiting; 0 if one of them is at it. Timers and messages
+  /// need neither. Threads: any but a process's; 0 at once while another is in it. Errors: BadArgument in a process; a negative timeout.
   std::size_t poll_once(Duration timeout = Duration::zero());
 
   /// For weft itself.

@@ -1,4 +1,4 @@
-// Messages, exceptions, exit reasons and the calling process's identity cross the boundary between a program and its library.
+// Messages, exceptions, exit reasons and the calling process's identity cross the boundary between a program and its library (CPP-22).
 #include <cstdlib>
 #include <iostream>
 
