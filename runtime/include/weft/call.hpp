@@ -91,6 +91,12 @@ void abandon_call(const PendingCall& call) noexcept;
 [[noreturn]] void wrong_reply(const PendingCall& call, const MessageType& expected, const MessageType& got);
 void post_reply(const From& from, Envelope* envelope);
 
+/// Sends it, moved out of `request`.
+template <class Request>
+void send_request(const PendingCall& call, Request& request) {
+  send_call(call, make_envelope<weft::Call<Request>>(weft::Call<Request>{from_of(call), std::move(request)}));
+}
+
 template <class R>
 R open_reply(const PendingCall& call, EnvelopePtr envelope) {
   if (!same_type(*envelope->type, message_type<Reply<R>>)) wrong_reply(call, message_type<Reply<R>>, *envelope->type);
@@ -132,8 +138,8 @@ class Pending {
       throw;
     }
     if (!envelope) detail::call_timed_out(call_, timeout);
-    const detail::PendingCall answered = std::exchange(call_, {});
-    return detail::open_reply<R>(answered, std::move(envelope));
+    call_.ref = {};
+    return detail::open_reply<R>(call_, std::move(envelope));
   }
   /// Forgets the request: a late reply vanishes.
   void abandon() noexcept {
@@ -152,10 +158,8 @@ class Pending {
 /// for the caller itself; a dead process fails the wait.
 template <class R, Sendable Request>
 Pending<R> request(Destination to, Request request) {
-  detail::PendingCall call = detail::begin_call(to);
-  const From from = detail::from_of(call);
-  Pending<R> pending(std::move(call));
-  detail::send_call(pending.call(), detail::make_envelope<Call<Request>>(Call<Request>{from, std::move(request)}));
+  Pending<R> pending(detail::begin_call(to));
+  detail::send_request(pending.call(), request);
   return pending;
 }
 
@@ -168,7 +172,8 @@ Pending<R> request(Destination to, Request request) {
 template <class R, Sendable Request>
 R call(Destination to, Request request, Duration timeout = std::chrono::seconds(5)) {
   detail::check_timeout("call", timeout);
-  Pending<R> pending = weft::request<R>(std::move(to), std::move(request));
+  Pending<R> pending(detail::begin_call(to));
+  detail::send_request(pending.call(), request);
   return pending.wait(timeout);
 }
 
