@@ -213,6 +213,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   bool hibernated = false;                // suspended without a stack: only a message wakes the next body
   bool replies_pending = false;           // some RefEntry is `replied`; with a shared queue guarded by lock
   std::uint16_t wake_worker = kNoWorker;  // in whose wheel wake_timer was put last
+  std::uint32_t unborn = 0;  // slot index + 1 of the child whose body it is moving in; of that child, the one that it interrupted
   Envelope kick;
   static constexpr std::size_t kBodyBytes = 48;
   alignas(16) std::byte body_space[kBodyBytes];  // the body, or a pointer to it on the heap if it is larger

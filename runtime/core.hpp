@@ -185,6 +185,10 @@ class RuntimeCore final : public scheduler::Host {
   void die_told(ControlBlock& self, Counted counted = Counted::yes) noexcept;
   [[nodiscard]] static std::unique_ptr<Extras> take_extras(ControlBlock& self) noexcept;
   void end_in_terminate(ControlBlock& self) noexcept;
+  /// Ends a process that can be addressed and has not run.
+  void undo_spawn(ControlBlock& child) noexcept;
+  /// For one that met std::terminate while it moved a body: those whose bodies these were never run.
+  void undo_spawns_of(ControlBlock& parent) noexcept;
   void give_back(ControlBlock& self) noexcept;
   /// Parks a process whose stack is unwound until a message comes. False: it is doomed.
   bool go_to_sleep(ControlBlock& self) noexcept;

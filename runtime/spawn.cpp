@@ -303,6 +303,7 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
 
   // What can still fail undoes the process, which has not run. The body is moved in last: one that lost a race for its name is intact.
+  if (parent != nullptr) child.unborn = std::exchange(parent->unborn, child.slot_index + 1);
   try {
     // Who was killed already is spawned all the same, as if the kill had come a moment later, and ends without name and groups.
     if (!wanted.name.empty() && try_register(wanted.name, pid) == Registered::taken)
@@ -310,23 +311,38 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     for (const std::string& group : wanted.groups) join_group(group, pid);
     place_body(child, *request.type, request.body);
   } catch (...) {
+    if (parent != nullptr) parent->unborn = std::exchange(child.unborn, 0);
     if (linked) unlink(*parent, pid);
     if (request.ref) (void)withdraw(*parent, RefAccess::number(request.ref));
     request.join.reset();
-    {
-      const std::lock_guard<base::SpinLock> hold(child.lock);
-      child.life.store(Life::exiting, std::memory_order_release);
-      if (child.extras) child.extras->join.reset();
-    }
-    die(child, Counted::no);
-    give_back(child);
+    undo_spawn(child);
     throw;
   }
+  if (parent != nullptr) parent->unborn = std::exchange(child.unborn, 0);
   // Before it can end, and not sooner: a process that was counted and then undone would make live() too small for a moment.
   count(&Counters::spawned);
   if (notes_spawns_) note_spawn(pid, wanted.label);
   scheduler.ready(child);
   return pid;
+}
+
+void RuntimeCore::undo_spawn(ControlBlock& child) noexcept {
+  {
+    const std::lock_guard<base::SpinLock> hold(child.lock);
+    child.life.store(Life::exiting, std::memory_order_release);
+    if (child.extras) child.extras->join.reset();
+  }
+  die(child, Counted::no);
+  give_back(child);
+}
+
+void RuntimeCore::undo_spawns_of(ControlBlock& parent) noexcept {
+  while (parent.unborn != 0) {
+    ControlBlock& child = *processes.find(parent.unborn - 1);
+    parent.unborn = std::exchange(child.unborn, 0);
+    unlink(parent, child.pid);
+    undo_spawn(child);
+  }
 }
 
 Pid RuntimeCore::whereis_or_spawn(std::string_view name, SpawnRequest& request) {

@@ -182,6 +182,7 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
   } catch (...) {
     fix_reason(self, ExitReason::killed);
   }
+  undo_spawns_of(self);
   // The exceptions this stack was handling end with it.
   while (scheduler::thread_exception_state()->caught != nullptr) abi::__cxa_end_catch();
   finish(self);

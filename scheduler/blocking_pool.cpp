@@ -10,6 +10,7 @@
 #include <ctime>
 #include <list>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include <concurrentqueue/concurrentqueue.h>
@@ -122,10 +123,15 @@ std::size_t BlockingPool::threads() const noexcept { return state_->live.load(st
   state.outstanding.fetch_add(1, std::memory_order_relaxed);
   if (base::exploring()) {
     // A thread of the exploration for each job: how real ones are kept is not part of what is explored.
-    base::explore_thread("blocking", [&state, &job] {
-      job.run(&job);
+    try {
+      base::explore_thread("blocking", [&state, &job] {
+        job.run(&job);
+        state.one_less_outstanding();
+      });
+    } catch (const std::bad_alloc&) {  // Before the thread runs.
       state.one_less_outstanding();
-    });
+      return Submit::no_memory;
+    }
     return Submit::accepted;
   }
   // The claim comes before the look at the threads (B2); the mutex in grow() orders the two for whoever leaves.

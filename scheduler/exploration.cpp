@@ -293,7 +293,8 @@ void Exploration::step(const char* place) noexcept {
   }
   if (options_.stall_every != 0 && random() % options_.stall_every == 0) self.stalled_until = steps_ + 1 + random() % kLongestStall;
   if (options_.hurry_every != 0 && random() % options_.hurry_every == 0) {
-    now_ns_ += std::int64_t{1} << (20 + random() % 28);  // A millisecond to a day.
+    // A millisecond to a day; in a long run the centuries add up.
+    now_ns_ = std::max(now_ns_, std::min(now_ns_ + (std::int64_t{1} << (20 + random() % 28)), kLatestHurry));
   }
   const bool goes_on = !options_.by_priority && random() % 16 < keep_going_ && self.stalled_until <= steps_ && is_over(self);
   Thread* const next = goes_on ? &self : pick();

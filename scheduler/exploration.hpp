@@ -75,8 +75,9 @@ class Exploration final : public base::Explorer {
   [[nodiscard]] std::uint64_t seed() const noexcept { return options_.seed; }
 
  private:
-  static constexpr std::uint64_t kLongestStall = 400;  // steps
-  static constexpr std::uint64_t kMostInARow = 1000;   // steps of the highest priority, which may wait for a lower one in a loop
+  static constexpr std::uint64_t kLongestStall = 400;                  // steps
+  static constexpr std::int64_t kLatestHurry = std::int64_t{1} << 61;  // Time limits can be added to it.
+  static constexpr std::uint64_t kMostInARow = 1000;  // steps of the highest priority, which may wait for a lower one in a loop
 
   struct Stack;
   struct Thread;

@@ -34,6 +34,34 @@ void send_oneself_a_bomb() {
   if (__lsan_enable != nullptr) __lsan_enable();
 }
 
+/// A body of which one move, counted from the first, breaks its promise.
+struct BrokenByAMove {
+  int* moves_left;
+  explicit BrokenByAMove(int* moves) : moves_left(moves) {}
+  BrokenByAMove(BrokenByAMove&& other) noexcept : moves_left(other.moves_left) {
+    if (--*moves_left == 0) fail();
+  }
+  void operator()() const {}
+};
+
+TEST_P(RegressionsLifetimes, Lif1ASpawnThatMeetsTerminateInTheBodysMoveLeavesNoChild) {
+  for (int moves = 1, last = 0; last == 0; ++moves) {
+    int left = moves;
+    JoinHandle spawner = rt.start([&left] {
+      if (__lsan_disable != nullptr) __lsan_disable();  // What an abandoned stack owns is lost.
+      spawn_monitor(SpawnOptions{.name = "child", .groups = {"children"}, .link = true}, BrokenByAMove(&left));
+      if (__lsan_enable != nullptr) __lsan_enable();
+      receive<Down>();
+    });
+    last = spawner.join().is_normal() ? moves : 0;
+    EXPECT_FALSE(rt.whereis("child")) << moves;
+    EXPECT_TRUE(rt.members("children").empty());
+    EXPECT_TRUE(rt.list().empty());
+    EXPECT_EQ(rt.stats().active_links, 0u);
+    ASSERT_LT(moves, 20);
+  }
+}
+
 TEST_P(RegressionsLifetimes, Mon3AMonitorOfAPidThatNeverHadASlotEndsWithItsOwner) {
   run([] {
     const Pid nobody = Pid::from_parts(5000, 1);

@@ -82,6 +82,20 @@ TEST(ExploreFaults, InAHurryATimeLimitMayPassFirst) {
   find({.seeds = 2'000, .faults = {.hurry = 0.2}}, "the time limit passed", program);
 }
 
+TEST(ExploreFaults, TimeDoesNotTurnBackHoweverOftenItIsInAHurry) {
+  sim::explore({.seeds = 1, .faults = {.hurry = 1}, .max_steps = 20'000'000}, [](Runtime& rt) {
+    rt.run([] {
+      TimePoint before = now();
+      for (int i = 0; i < 2'000'000; ++i) {
+        yield();
+        sim::require(now() >= before, "time goes on");
+        before = now();
+      }
+      sim::require(!receive_for<Job>(1h), "a time limit ends a wait");
+    });
+  });
+}
+
 // --- what explore() says ---------------------------------------------------------------------------------------------------------
 
 TEST(Explore, AFailureNamesItsSeedAndTheLastDecisions) {

@@ -1,6 +1,7 @@
 // A runtime with everything under way is stopped at a random moment, in each of the ways there are. It ends in time, every join handle
 // completes, nothing is left, and round after round takes the same memory.
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/stress/scenarios.hpp"
@@ -11,6 +12,8 @@ namespace weft::stress {
 namespace {
 
 constexpr std::size_t kRoots = 8;
+// Who gets no core for a while would pile up without a bound, and rounds would not be of one size.
+constexpr std::size_t kMostWaiting = 16, kMostTimers = 1'000;
 
 struct Parcel {
   std::vector<int> content = std::vector<int>(40, 1);
@@ -67,7 +70,10 @@ void bustle(Rng rng, int depth) {
 }
 
 void run_round(Run& run, Rng rng) {
-  World world(run);
+  RuntimeOptions options;
+  options.mailbox.capacity = kMostWaiting;
+  options.max_timers = kMostTimers;
+  World world(run, std::move(options));
   std::vector<JoinHandle> roots;
   for (std::size_t i = 0; i < kRoots; ++i) {
     roots.push_back(world->start([r = Rng(rng.next())] { bustle(r, 0); }));
