@@ -186,6 +186,9 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::uint8_t doomed_slices = 0;  // slices ended by sends since the doom (send.cpp)
   bool unwound = false;            // ProcessUnwind was thrown at least once
   std::atomic<Waiting> waiting{Waiting::nothing};
+  bool orphan = false;                                       // died with a blocking section under way
+  bool told = false;                                         // die_told() ran
+  bool hibernated = false;                                   // suspended without a stack: only a message wakes the next body
   std::atomic<std::uint32_t> sorting{0};                     // odd while messages are between inbox and save queue (RuntimeCore::depth)
   std::uint64_t last_child = 0;                              // PID-3
   std::atomic<std::uint64_t> reductions{0};                  // for observers
@@ -208,9 +211,6 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
     Envelope* pinned = nullptr;     // a shared queue: under a predicate just now, not to be evicted; guarded by lock
     std::atomic<int>* orphan_wait;  // after death: blocking.cpp
   };
-  bool orphan = false;                    // died with a blocking section under way
-  bool told = false;                      // die_told() ran
-  bool hibernated = false;                // suspended without a stack: only a message wakes the next body
   bool replies_pending = false;           // some RefEntry is `replied`; with a shared queue guarded by lock
   std::uint16_t wake_worker = kNoWorker;  // in whose wheel wake_timer was put last
   std::uint32_t unborn = 0;  // slot index + 1 of the child whose body it is moving in; of that child, the one that it interrupted
@@ -244,5 +244,8 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
     return bounded() && overflow.load(std::memory_order_relaxed) == Overflow::shed_oldest;
   }
 };
+
+// What a process costs that never ran or hibernates. Tools keep more in a Fiber.
+static_assert(base::kSanitizedMemory || base::kCacheLine != 64 || sizeof(ControlBlock) == 448);
 
 }  // namespace weft::detail
