@@ -51,6 +51,8 @@ RuntimeOptions checked(RuntimeOptions options) {
   if (options.max_timers == 0 || options.max_timers > kMost) {
     refuse("max_timers is " + std::to_string(options.max_timers) + ", allowed are 1 to " + std::to_string(kMost));
   }
+  if (options.max_stacks == 0) refuse("max_stacks is 0: no process could run");
+  if (options.blocking_threads == 0) refuse("blocking_threads is 0: blocking() would never return");
   if (options.stack_bytes > scheduler::StackPool::kMaxStackBytes) {
     refuse("stack_bytes is " + std::to_string(options.stack_bytes) + ", the limit is " +
            std::to_string(scheduler::StackPool::kMaxStackBytes));

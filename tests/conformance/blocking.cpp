@@ -1,6 +1,11 @@
 // SEMANTICS.md section 14.
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <vector>
+
 #include "tests/conformance/probes.hpp"
 
 namespace weft::test {
@@ -87,6 +92,31 @@ TEST_P(Blocking, Blk1ASectionDoesNotHoldAWorker) {
     EXPECT_EQ(ask(other, [] { return 7; }), 7);
     section_->leave.open();
   });
+}
+
+TEST_P(Blocking, Blk1AsManySectionsRunAtOnceAsThePoolHasThreads) {
+  RuntimeOptions two = options;
+  two.blocking_threads = 2;
+  rebuild(two);
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
+  std::barrier both(2);  // With one thread nobody would get past it.
+  run([&] {
+    std::vector<MonitorRef> watched;
+    for (int i = 0; i < 20; ++i) {
+      watched.push_back(spawn_monitor([&] {
+                          blocking([&] {
+                            const int now_inside = ++inside;
+                            for (int seen = most; seen < now_inside && !most.compare_exchange_weak(seen, now_inside);) {
+                            }
+                            both.arrive_and_wait();
+                            --inside;
+                          });
+                        }).ref);
+    }
+    for (const MonitorRef& ref : watched) EXPECT_TRUE(await_down(ref).reason.is_normal());
+  });
+  EXPECT_EQ(most, 2);
 }
 
 TEST_P(Blocking, Blk1AMessageSentDuringASectionIsThereAfterwards) {

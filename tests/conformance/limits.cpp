@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mailbox/base/sanitizer.hpp"
@@ -90,13 +91,22 @@ TEST_P(Limits, TimersBeyondTheirLimitFailThatCallAlone) {
 }
 
 TEST_P(Limits, ThatCannotBeAreRefusedWithTheirName) {
-  for (const auto& change : std::vector<void (*)(RuntimeOptions&)>{
-           [](RuntimeOptions& o) { o.workers = 100'000; }, [](RuntimeOptions& o) { o.max_processes = 0; },
-           [](RuntimeOptions& o) { o.max_timers = 0; }, [](RuntimeOptions& o) { o.stack_bytes = std::size_t{1} << 40; },
-           [](RuntimeOptions& o) { o.mailbox.capacity = 0; }, [](RuntimeOptions& o) { o.watchdog = -1s; }}) {
+  const std::vector<std::pair<std::string, void (*)(RuntimeOptions&)>> changes{
+      {"workers is 100000", [](RuntimeOptions& o) { o.workers = 100'000; }},
+      {"max_processes is 0", [](RuntimeOptions& o) { o.max_processes = 0; }},
+      {"max_stacks is 0", [](RuntimeOptions& o) { o.max_stacks = 0; }},
+      {"max_timers is 0", [](RuntimeOptions& o) { o.max_timers = 0; }},
+      {"stack_bytes is 1099511627776", [](RuntimeOptions& o) { o.stack_bytes = std::size_t{1} << 40; }},
+      {"mailbox of capacity 0", [](RuntimeOptions& o) { o.mailbox.capacity = 0; }},
+      {"blocking_threads is 0", [](RuntimeOptions& o) { o.blocking_threads = 0; }},
+      {"watchdog", [](RuntimeOptions& o) { o.watchdog = -1s; }},
+      {"census_interval", [](RuntimeOptions& o) { o.census_interval = 0s; }},
+      {"stack_signal is -1", [](RuntimeOptions& o) { o.stack_signal = -1; }},
+  };
+  for (const auto& [name, change] : changes) {
     RuntimeOptions wrong;
     change(wrong);
-    EXPECT_THROW(Runtime{wrong}, BadArgument);
+    EXPECT_THAT(text_of<BadArgument>([&] { const Runtime refused(wrong); }), testing::HasSubstr(name));
   }
 }
 

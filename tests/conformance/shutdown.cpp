@@ -117,7 +117,7 @@ TEST_P(Shutdown, Tim9TimersFireUntilTheLastProcessIsGone) {
 TEST_P(Shutdown, Shu3StopSaysWhoSurvivedItsDeadline) {
   const auto started = std::make_shared<Gate>();
   const auto gate = std::make_shared<Gate>();
-  JoinHandle stubborn = rt.start([started, gate] {
+  JoinHandle stubborn = rt.start({.name = "mule", .label = "stubborn"}, [started, gate] {
     started->open();
     gate->pass();  // No runtime call, hence nowhere to die.
     receive_forever();
@@ -126,6 +126,10 @@ TEST_P(Shutdown, Shu3StopSaysWhoSurvivedItsDeadline) {
   const StopReport report = rt.stop(20ms);
   gate->open();
   EXPECT_THAT(report.survivors, ElementsAre(stubborn.pid()));
+  ASSERT_EQ(report.details.size(), 1u);
+  EXPECT_EQ(report.details[0].pid, stubborn.pid());
+  EXPECT_EQ(report.details[0].label, "stubborn");
+  EXPECT_THAT(report.details[0].names, ElementsAre("mule"));
   stubborn.join();
 }
 

@@ -1,6 +1,7 @@
 // What is counted, and what is told of messages that reach nobody. SEMANTICS.md section 17.
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -106,6 +107,15 @@ TEST_P(Statistics, Inf8EachCounterCountsItsOwn) {
     EXPECT_EQ(after.live, before.live - 1);
     EXPECT_EQ(after.workers, GetParam());
   });
+}
+
+TEST_P(Statistics, Inf8UptimeCountsFromTheConstructorOfTheRuntime) {
+  const auto before = std::chrono::steady_clock::now();
+  Runtime young(options);
+  const Duration first = young.stats().uptime;
+  EXPECT_GE(young.stats().uptime, first);
+  EXPECT_GE(first, Duration::zero());
+  EXPECT_LE(first, std::chrono::steady_clock::now() - before);
 }
 
 TEST_P(Statistics, Inf1ReductionsGrowWithTheCallsOfAProcess) {
