@@ -34,8 +34,14 @@ Names::Names() : map_(std::make_unique<Map>()) {}
 Names::~Names() = default;
 
 bool Names::add(std::string_view name, Pid pid) {
+  if (find(name)) return false;
   std::pair<const std::string, Pid> entry(name, pid);
-  return map_->table.insert(entry);
+  try {
+    return map_->table.insert(entry);
+  } catch (...) {
+    (void)remove(name, pid);  // TBB's table grows after it took the entry in, and keeps it when that fails.
+    throw;
+  }
 }
 
 std::optional<Pid> Names::find(std::string_view name) const {
@@ -69,7 +75,13 @@ Groups::~Groups() = default;
 
 bool Groups::add(std::string_view group, Pid pid) {
   Map::Table::accessor found;
-  map_->table.insert(found, std::string(group));
+  try {
+    map_->table.insert(found, std::string(group));
+  } catch (...) {
+    found.release();  // As in Names::add().
+    if (map_->table.find(found, group) && found->second.place.empty()) map_->table.erase(found);
+    throw;
+  }
   Map::Group& g = found->second;
   try {
     if (!g.place.emplace(pid, g.order.size()).second) return false;
