@@ -61,9 +61,8 @@ class SignalDescriptor {
   int fd_;
 };
 
-void wait_for_signal(weft::Pid root) {
-  const SignalDescriptor descriptor;
-  descriptor.wait();
+void wait_for_signal(std::unique_ptr<const SignalDescriptor> descriptor, weft::Pid root) {
+  descriptor->wait();
   weft::send(root, StopRequested{});
 }
 
@@ -137,7 +136,7 @@ int serve(Options options) {
   weft::receive<ShardsReady>();
   const weft::Pid acceptor =
       weft::spawn_link(SpawnOptions{.name = "listener", .label = "listener"}, accept_clients, std::move(listener), state);
-  weft::spawn_link(SpawnOptions{.label = "signals"}, wait_for_signal, root);
+  weft::spawn_link(SpawnOptions{.label = "signals"}, wait_for_signal, std::make_unique<const SignalDescriptor>(), root);
   std::cout << "weft-kv ready on " << address << std::endl;
 
   const bool asked = weft::receive([](StopRequested) { return true; }, [](weft::Exit) { return false; });
