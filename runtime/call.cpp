@@ -24,6 +24,7 @@ inline MonitorRef RuntimeCore::open_call(ControlBlock& self, Pid to) {
   const MonitorRef ref = RefAccess::monitor(self.pid, number, true);
   record.down.ref = ref;
   record.down.pid = to;
+  record.envelope.kind = EnvelopeKind::lost;
   {
     const std::lock_guard<base::SpinLock> hold(block->lock);
     if (!is_tenant(*block, to)) return {};
@@ -123,9 +124,9 @@ void send_call(const PendingCall& call, Envelope* request) {
 namespace {
 
 /// Whether `envelope` ends the call with that number: its reply, or the Down of its monitor.
-bool is_answer(Envelope& envelope, std::uint64_t number) noexcept {
+bool ends_call(Envelope& envelope, std::uint64_t number) noexcept {
   return (envelope.kind == EnvelopeKind::reply && *static_cast<std::uint64_t*>(envelope.payload()) == number) ||
-         (envelope.kind == EnvelopeKind::down && RefAccess::number(reinterpret_cast<MonitorRecord&>(envelope).down.ref) == number);
+         (envelope.kind == EnvelopeKind::lost && RefAccess::number(reinterpret_cast<MonitorRecord&>(envelope).down.ref) == number);
 }
 
 /// Takes the answer out of the save queue, if it is there behind `looked_at`, which moves on.
@@ -135,7 +136,7 @@ Envelope* take_from_queue(ControlBlock& self, std::uint64_t number, std::uint64_
   if (self.shares_queue()) hold.lock();
   for (Envelope* at = self.saved.first_after(looked_at); at != nullptr; at = at->next) {
     looked_at = at->stamp;
-    if (is_answer(*at, number)) {
+    if (ends_call(*at, number)) {
       self.saved.remove(*at);
       return at;
     }
@@ -190,7 +191,7 @@ EnvelopePtr wait_for_reply(const PendingCall& call, Duration timeout) {
   const std::uint64_t number = RefAccess::number(call.ref);
   const bool in_slot = self.call.number() == number;
   Envelope* const answer = in_slot ? wait_in_slot(self, deadline, look_once) : wait_in_queue(self, number, deadline, look_once);
-  if (answer != nullptr && answer->kind == EnvelopeKind::down) [[unlikely]]
+  if (answer != nullptr && answer->kind == EnvelopeKind::lost) [[unlikely]]
     call_failed(call, answer);
   return EnvelopePtr(answer);
 }

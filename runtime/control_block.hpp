@@ -102,6 +102,11 @@ class CallSlot {
   /// Whether no answer came yet: monitor and alias are there.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<std::int64_t>(state()) > 0; }
   [[nodiscard]] bool has_answer() const noexcept { return static_cast<std::int64_t>(state()) < 0; }
+  /// For observers: the number while it is open, else 0.
+  [[nodiscard]] std::uint64_t open_number() const noexcept {
+    const std::uint64_t now = state();
+    return (now & kAnswered) == 0 ? now : 0;
+  }
   /// Of the call's monitor and alias; 0 where the slot is free.
   [[nodiscard]] std::uint64_t number() const noexcept { return state() & ~kAnswered; }
   /// While it is open.

@@ -365,7 +365,10 @@ void RuntimeCore::fire(scheduler::TimerNode** nodes, std::size_t count) noexcept
       {
         const std::lock_guard<base::SpinLock> hold(block->lock);
         block->wakes_at.store(kNever, std::memory_order_relaxed);
-        if (block->life.load(std::memory_order_relaxed) != Life::dead) wake = kick_locked(*block);
+        // Who hibernates has no deadline: this is of an earlier wait.
+        const bool may_wait = block->life.load(std::memory_order_relaxed) != Life::dead &&
+                              block->waiting.load(std::memory_order_relaxed) != Waiting::hibernated;
+        if (may_wait) wake = kick_locked(*block);
       }
       if (wake) scheduler.ready(*block);
     } else if (node->tag == kCensusTimer) {

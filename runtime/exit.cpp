@@ -156,6 +156,8 @@ bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
     fix_reason(self, ExitReason::normal);
     return false;
   }
+  // It waits without a deadline: a timer that an earlier wait left in its wheel would have it take a stack for nothing.
+  if (self.wakes_at.load(std::memory_order_relaxed) != kNever) forget_wake_timer(self);
   // Nothing of the process is on this stack any more, so it may be woken, and run elsewhere, from try_park() on.
   self.hibernated = true;
   const bool has_mail = has_messages(self);

@@ -37,8 +37,8 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   block->refs.for_each([&](const RefEntry& entry) {
     if (entry.record != nullptr && !entry.replied) made.monitors.push_back(entry.record->down.ref);
   });
-  if (block->call.is_open()) {
-    made.monitors.push_back(RefAccess::monitor(block->pid, block->call.number(), true));
+  if (const std::uint64_t call = block->call.open_number()) {
+    made.monitors.push_back(RefAccess::monitor(block->pid, call, true));
   }
   made.shed = block->shed.load(std::memory_order_relaxed);
   made.trap_exit = block->trap_exit.load(std::memory_order_relaxed);

@@ -150,16 +150,17 @@ bool RuntimeCore::receive_special(ControlBlock& block, Envelope& envelope) noexc
     return false;
   }
   if (envelope.stamp != block.pid.generation()) return false;  // For a predecessor in the slot (I5).
-  if (envelope.kind == EnvelopeKind::down) {
+  if (is_down(envelope.kind)) {
     RefEntry* entry = block.refs.find(RefAccess::number(reinterpret_cast<MonitorRecord&>(envelope).down.ref));
     if (entry == nullptr || entry->record == nullptr || entry->replied) {
       if (entry != nullptr && entry->replied) entry->record = nullptr;  // Ended by its reply; the record is this envelope.
       return false;                                                     // MON-6: no DOWN after demonitor.
     }
     entry->record = nullptr;
+    const bool for_call = entry->for_call;
     if (entry->mode == AliasMode::demonitor || entry->mode == AliasMode::reply_demonitor) entry->alias_active = false;
     if (!entry->in_use()) block.refs.fell_out_of_use(*entry);
-    return block.has_mailbox.load(std::memory_order_relaxed);  // MBX-2
+    return for_call || block.has_mailbox.load(std::memory_order_relaxed);  // MBX-2
   }
   if (envelope.alias != 0) {
     RefEntry* entry = block.refs.find(envelope.alias);
@@ -205,7 +206,7 @@ void RuntimeCore::after_drain(ControlBlock& self, Envelope* dropped, bool replie
 }
 
 void RuntimeCore::report_dropped(ControlBlock& self, Envelope& envelope) noexcept {
-  if (envelope.alias == 0 || envelope.kind == EnvelopeKind::down || envelope.stamp != self.pid.generation()) return;
+  if (envelope.alias == 0 || is_down(envelope.kind) || envelope.stamp != self.pid.generation()) return;
   count(&Counters::dead_letters);
   if (!options.dead_letters) return;
   try {
@@ -303,7 +304,7 @@ inline void Reception::meet_doom() {
 inline Envelope* Reception::look_further() noexcept {
   // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
   Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_->saved.front() : self_->saved.first_after(looked_at_);
-  while (candidate != nullptr && candidate->kind == EnvelopeKind::reply) candidate = candidate->next;
+  while (candidate != nullptr && is_answer(candidate->kind)) candidate = candidate->next;
   if (candidate != nullptr) {
     at_ = candidate;
     looked_at_ = candidate->stamp;

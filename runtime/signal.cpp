@@ -278,6 +278,7 @@ MonitorRef RuntimeCore::monitor(ControlBlock& self, Pid to, std::string_view nam
     ref = RefAccess::monitor(self.pid, number, options.alias.has_value());
     record->down.ref = ref;
     RefEntry entry{.number = number, .record = record, .for_call = for_call};
+    if (for_call) record->envelope.kind = EnvelopeKind::lost;
     if (options.alias) {
       entry.mode = *options.alias;
       entry.alias_active = true;
@@ -355,7 +356,7 @@ bool RuntimeCore::take_down(ControlBlock& self, std::uint64_t number) noexcept {
   {
     const Hold hold(self.lock);
     for (Envelope* at = self.saved.first_after(number); at != nullptr; at = at->next) {
-      if (at->kind == EnvelopeKind::down && RefAccess::number(reinterpret_cast<MonitorRecord*>(at)->down.ref) == number) {
+      if (is_down(at->kind) && RefAccess::number(reinterpret_cast<MonitorRecord*>(at)->down.ref) == number) {
         found = at;
         self.saved.remove(*at);
         break;

@@ -174,11 +174,14 @@ void RuntimeCore::give_back(ControlBlock& self) noexcept {
   if (refusing_spawns_.load(std::memory_order_relaxed)) [[unlikely]]
     refuse_while_stopping();
   ControlBlock& child = rent_slot(&local);
+  child.unborn = std::exchange(parent.unborn, child.slot_index + 1);
   try {
     // First, and the pid after: it may fail, spawn others, which come before this one then, or suspend.
     place_body(child, type, body);
+    parent.unborn = std::exchange(child.unborn, 0);
     if (parent.life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent.pid);
   } catch (...) {
+    if (child.slot_index + 1 == parent.unborn) parent.unborn = std::exchange(child.unborn, 0);
     drop_body(child);
     process_quota_.give_back();
     give_back(child);
@@ -203,8 +206,10 @@ Pid RuntimeCore::spawn_tied(ControlBlock& parent, SpawnRequest& request) {
     refuse_while_stopping();
   ControlBlock& child = rent_slot(worker_local());
   Pid pid;
+  child.unborn = std::exchange(parent.unborn, child.slot_index + 1);
   try {
     place_body(child, *request.type, request.body);
+    parent.unborn = std::exchange(child.unborn, 0);
     if (parent.life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent.pid);
     pid = next_pid(child, parent.last_child);
     set_up(child, pid, Choice{.stack_bytes = options.stack_bytes, .limit = options.mailbox});
@@ -215,6 +220,7 @@ Pid RuntimeCore::spawn_tied(ControlBlock& parent, SpawnRequest& request) {
     // Before anybody can address it, so that nothing can come in between (LIF-9).
     tie_child(parent, child, request.link, request.monitor, request.ref);
   } catch (...) {
+    if (child.slot_index + 1 == parent.unborn) parent.unborn = std::exchange(child.unborn, 0);
     drop_body(child);
     process_quota_.give_back();
     give_back(child);
@@ -340,6 +346,13 @@ void RuntimeCore::undo_spawns_of(ControlBlock& parent) noexcept {
   while (parent.unborn != 0) {
     ControlBlock& child = *processes.find(parent.unborn - 1);
     parent.unborn = std::exchange(child.unborn, 0);
+    if (child.life.load(std::memory_order_relaxed) == Life::dead) {
+      // Nobody could address it yet.
+      child.body_type = nullptr;
+      process_quota_.give_back();
+      give_back(child);
+      continue;
+    }
     unlink(parent, child.pid);
     undo_spawn(child);
   }

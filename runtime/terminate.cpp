@@ -163,6 +163,7 @@ void RuntimeCore::end_in_terminate(ControlBlock& self) noexcept {
   if (self.life.load(std::memory_order_relaxed) == Life::dead) {
     // In the middle of its end, in a destructor of one of its messages, or on the stack of an orphan.
     while (scheduler::thread_exception_state()->caught != nullptr) abi::__cxa_end_catch();
+    undo_spawns_of(self);
     if (!self.told) die_told(self);
     finish(self);
     return;

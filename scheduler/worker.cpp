@@ -296,7 +296,8 @@ void Worker::loop() noexcept {
   weft_this_worker = this;
   if (!base::exploring()) {
     prctl(PR_SET_NAME, ("weft-" + std::to_string(index_)).c_str());
-    // The kernel would let a sleep last 50 us longer, to end it together with others: who waits for a timer waits for this thread.
+    // The kernel would let a sleep last 50 us longer, to end it together with others: who waits for a timer waits for this thread. Threads
+    // that a process starts have it from here.
     prctl(PR_SET_TIMERSLACK, 1ul);
   }
   thread_id_.store(gettid(), std::memory_order_relaxed);
@@ -349,6 +350,10 @@ std::int64_t Worker::sleep_deadline() const noexcept {
   if (scheduler_.options_.clock != Clock::steady) return Parker::kForever;
   std::int64_t deadline = wheel.next_deadline();
   if (index_ == 0) deadline = std::min(deadline, scheduler_.outside_wheel_.next_deadline());
+  // What is due while somebody else fires timers of the same wheel, and calls a user's code for that, has to wait for it: not by spinning.
+  constexpr std::int64_t kMilli = 1'000'000;
+  const bool others_fire = wheel.firing.load(std::memory_order_relaxed) || scheduler_.outside_wheel_.firing.load(std::memory_order_relaxed);
+  if (others_fire && deadline != Parker::kForever) deadline = std::max(deadline, Scheduler::steady_ns() + kMilli);
   return deadline;
 }
 

@@ -84,8 +84,12 @@ enum class EnvelopeKind : std::uint8_t {
   exit,   // an Exit, for a receiver that traps exits; never shed (CAP-3)
   down,   // a Down; never shed
   reply,  // the answer to a call or request: seen only by whoever waits for that alias
+  lost,   // the Down of a call or request: as a reply
   kick,   // no message: makes the receiver look again at what it waits for
 };
+/// Whether no receive sees it, only who waits for the answer to a call.
+constexpr bool is_answer(EnvelopeKind kind) noexcept { return kind == EnvelopeKind::reply || kind == EnvelopeKind::lost; }
+constexpr bool is_down(EnvelopeKind kind) noexcept { return kind == EnvelopeKind::down || kind == EnvelopeKind::lost; }
 
 /// Header of everything that travels through an inbox; the payload follows at type->offset.
 ///
