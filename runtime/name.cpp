@@ -8,43 +8,51 @@ namespace weft::inline v0::detail {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
+namespace {
+
+[[noreturn]] void refuse_dead(std::string_view name, Pid pid) {
+  throw NoSuchProcess("register_name(\"" + std::string(name) + "\"): there is no process " + pid.to_string());
+}
+
+}  // namespace
+
+static_assert(kMaxNameBytes <= registry::Names::kLongest);
+
 void RuntimeCore::register_name(std::string_view name, Pid pid) {
+  using Added = registry::Names::Added;
   check_process_name("name", name);
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
-  std::string kept(name);
-  auto fresh = std::make_unique<Extras>();
-  const auto dead = [&] { return NoSuchProcess("register_name(\"" + kept + "\"): there is no process " + pid.to_string()); };
-  if (block == nullptr) throw dead();
-  const char* refusal = nullptr;
-  {
-    // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
-    const Hold hold(block->lock);
-    if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) {
-      refusal = "dead";
-    } else {
+  if (block == nullptr) refuse_dead(name, pid);
+  std::unique_ptr<Extras> fresh;
+  for (;;) {
+    bool has_extras = true;
+    Added added = Added::no_room;
+    {
+      // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
+      const Hold hold(block->lock);
+      if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) break;
       if (!block->extras) block->extras = std::move(fresh);
-      std::vector<std::string>& mine = block->extras->names;
-      if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
-      if (!names.add(kept, pid)) {
-        refusal = "taken";
-      } else {
-        mine.push_back(std::move(kept));  // There is room, and nothing is copied: it cannot fail.
-      }
+      has_extras = block->extras != nullptr;
+      if (has_extras) added = names.add(name, pid, block->extras->names);
+    }
+    if (added == Added::yes) return;
+    if (added == Added::taken) throw NameTaken("the name \"" + std::string(name) + "\" is taken");
+    // Memory is got without the locks, and only where it is needed.
+    if (has_extras) {
+      names.make_room(name);
+    } else {
+      fresh = std::make_unique<Extras>();
     }
   }
-  if (refusal == nullptr) return;
-  if (refusal[0] == 'd') throw dead();
-  throw NameTaken("the name \"" + std::string(name) + "\" is taken");
+  refuse_dead(name, pid);
 }
 
 bool RuntimeCore::unregister(std::string_view name) noexcept {
-  const std::optional<Pid> pid = whereis(name);
-  if (!pid) return false;
-  ControlBlock* const block = slot_of(*pid);
-  const Hold hold(block->lock);  // The table and the process's own list change together.
-  if (!names.remove(name, *pid)) return false;
-  if (block->extras && block->pid == *pid) std::erase(block->extras->names, name);
-  return true;
+  base::explore_point("unregister");
+  const registry::Names::Entry found = names.entry(name);
+  if (!found) return false;
+  const Hold hold(slot_of(found.pid)->lock);  // The table and the process's own list change together.
+  return names.remove(found);
 }
 
 std::optional<Pid> RuntimeCore::whereis(std::string_view name) const {
@@ -53,15 +61,14 @@ std::optional<Pid> RuntimeCore::whereis(std::string_view name) const {
 }
 
 void RuntimeCore::release_names(ControlBlock& self) noexcept {
-  std::vector<std::string> mine;
-  {
-    const Hold hold(self.lock);
-    if (!self.extras) return;
-    mine.swap(self.extras->names);
-  }
-  for (const std::string& name : mine) {
-    base::explore_point("release name");
-    names.remove(name, self.pid);
+  for (;;) {
+    {
+      // For each name anew, so that nobody waits long for a process that has many. Nobody adds one any more.
+      const Hold hold(self.lock);
+      if (!self.extras || self.extras->names.empty()) return;
+      names.remove_front(self.extras->names);
+    }
+    base::explore_point("name released");
   }
 }
 
@@ -139,10 +146,20 @@ std::vector<Pid> members_of(RuntimeCore* core, std::string_view group) {
 namespace weft::inline v0 {
 namespace {
 
-detail::RuntimeCore& counted_core(const char* call) {
+[[gnu::noinline]] detail::RuntimeCore& counted_core_slowly(const char* call) {
   detail::RuntimeCore& core = detail::core_here(call);
   if (detail::ControlBlock* self = detail::current_process()) detail::checkpoint(*self);
   return core;
+}
+
+/// The calling process's runtime, or that of its blocking section, and one call counted.
+[[gnu::always_inline]] inline detail::RuntimeCore& counted_core(const char* call) {
+  scheduler::Worker* const worker = scheduler::Worker::here();
+  detail::ControlBlock* const self = worker == nullptr ? nullptr : static_cast<detail::ControlBlock*>(worker->current());
+  if (self == nullptr || !detail::may_call(*self)) [[unlikely]]
+    return counted_core_slowly(call);
+  --self->budget;
+  return detail::local_of(*worker).core;
 }
 
 }  // namespace
