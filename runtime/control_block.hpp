@@ -141,7 +141,8 @@ class CallSlot {
 
 /// What few processes have. Made at need; guarded by the process's lock.
 struct Extras {
-  std::vector<std::string> names;
+  [[nodiscard]] std::vector<std::string> name_texts() const;
+  registry::HookList names;  // of registry::Name
   std::vector<std::string> groups;
   std::string label;
   std::shared_ptr<JoinState> join;

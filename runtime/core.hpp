@@ -20,6 +20,7 @@
 #include <weft/signal.hpp>
 #include <weft/timer.hpp>
 
+#include "registry/groups.hpp"
 #include "registry/names.hpp"
 #include "registry/slot_table.hpp"
 #include "runtime/census.hpp"

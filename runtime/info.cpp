@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "runtime/core.hpp"
 #include "runtime/symbols.hpp"
@@ -12,6 +13,14 @@ namespace {
 using Hold = std::lock_guard<base::SpinLock>;
 
 }  // namespace
+
+std::vector<std::string> Extras::name_texts() const {
+  std::vector<std::string> made;
+  for (const registry::Hook* hook = names.front(); hook != nullptr; hook = names.after(*hook)) {
+    made.push_back(static_cast<const registry::Name*>(hook)->text());
+  }
+  return made;
+}
 
 std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
@@ -24,7 +33,7 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   made.pid = pid;
   made.parent = block->parent;
   if (block->extras) {
-    made.names = block->extras->names;
+    made.names = block->extras->name_texts();
     made.groups = block->extras->groups;
     made.label = block->extras->label;
   }
@@ -103,7 +112,8 @@ Stats RuntimeCore::stats() const {
   return made;
 }
 
-// Names and groups are listed from the processes that have them: a hash table cannot be walked while others look things up in it.
+// Names and groups are listed from the processes that have them: the table of groups cannot be walked while others look things up in it,
+// and in that of names one may be met twice, or be missed, while entries move.
 template <class Visit>
 void RuntimeCore::for_each_extras(Visit visit) {
   const std::size_t slots = processes.committed();
@@ -117,7 +127,9 @@ void RuntimeCore::for_each_extras(Visit visit) {
 
 std::vector<std::string> RuntimeCore::registered() {
   std::vector<std::string> made;
-  for_each_extras([&](const Extras& extras) { made.insert(made.end(), extras.names.begin(), extras.names.end()); });
+  for_each_extras([&](const Extras& extras) {
+    for (std::string& name : extras.name_texts()) made.push_back(std::move(name));
+  });
   return made;
 }
 

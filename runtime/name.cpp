@@ -8,6 +8,8 @@ namespace weft::inline v0::detail {
 
 using Hold = std::lock_guard<base::SpinLock>;
 
+static_assert(kMaxNameBytes <= registry::Names::kLongest);
+
 void RuntimeCore::register_name(std::string_view name, Pid pid) {
   switch (try_register(name, pid)) {
     case Registered::yes:
@@ -23,27 +25,35 @@ Registered RuntimeCore::try_register(std::string_view name, Pid pid) {
   check_process_name("name", name);
   ControlBlock* const block = pid ? slot_of(pid) : nullptr;
   if (block == nullptr) return Registered::no_process;
-  std::string kept(name);
-  auto fresh = std::make_unique<Extras>();
-  // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
-  const Hold hold(block->lock);
-  if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return Registered::no_process;
-  if (!block->extras) block->extras = std::move(fresh);
-  std::vector<std::string>& mine = block->extras->names;
-  if (mine.size() == mine.capacity()) mine.reserve(std::max<std::size_t>(2, 2 * mine.size()));
-  if (!names.add(kept, pid)) return Registered::taken;
-  mine.push_back(std::move(kept));  // There is room, and nothing is copied: it cannot fail.
-  return Registered::yes;
+  std::unique_ptr<Extras> fresh;
+  for (;;) {
+    bool has_extras = true;
+    registry::Names::Added added = registry::Names::Added::no_room;
+    {
+      // Under the process's lock, so that it cannot die between the look and the entry; its exit sequence takes names off after (NAM-3).
+      const Hold hold(block->lock);
+      if (!is_tenant(*block, pid) || block->life.load(std::memory_order_relaxed) != Life::alive) return Registered::no_process;
+      if (!block->extras) block->extras = std::move(fresh);
+      has_extras = block->extras != nullptr;
+      if (has_extras) added = names.add(name, pid, block->extras->names);
+    }
+    if (added == registry::Names::Added::yes) return Registered::yes;
+    if (added == registry::Names::Added::taken) return Registered::taken;
+    // Memory is got without the locks, and only where it is needed.
+    if (has_extras) {
+      names.make_room(name);
+    } else {
+      fresh = std::make_unique<Extras>();
+    }
+  }
 }
 
 bool RuntimeCore::unregister(std::string_view name) noexcept {
-  const std::optional<Pid> pid = whereis(name);
-  if (!pid) return false;
-  ControlBlock* const block = slot_of(*pid);
-  const Hold hold(block->lock);  // The table and the process's own list change together.
-  if (!names.remove(name, *pid)) return false;
-  if (block->extras && block->pid == *pid) std::erase(block->extras->names, name);
-  return true;
+  base::explore_point("unregister");
+  const registry::Names::Entry found = names.entry(name);
+  if (!found) return false;
+  const Hold hold(slot_of(found.pid)->lock);  // The table and the process's own list change together.
+  return names.remove(found);
 }
 
 std::optional<Pid> RuntimeCore::whereis(std::string_view name) const {
@@ -52,15 +62,14 @@ std::optional<Pid> RuntimeCore::whereis(std::string_view name) const {
 }
 
 void RuntimeCore::release_names(ControlBlock& self) noexcept {
-  std::vector<std::string> mine;
-  {
-    const Hold hold(self.lock);
-    if (!self.extras) return;
-    mine.swap(self.extras->names);
-  }
-  for (const std::string& name : mine) {
-    base::explore_point("release name");
-    names.remove(name, self.pid);
+  for (;;) {
+    {
+      // For each name anew, so that nobody waits long for a process that has many. Nobody adds one any more.
+      const Hold hold(self.lock);
+      if (!self.extras || self.extras->names.empty()) return;
+      names.remove_front(self.extras->names);
+    }
+    base::explore_point("name released");
   }
 }
 
@@ -138,10 +147,20 @@ std::vector<Pid> members_of(RuntimeCore* core, std::string_view group) {
 namespace weft::inline v0 {
 namespace {
 
-detail::RuntimeCore& counted_core(const char* call) {
+[[gnu::noinline]] detail::RuntimeCore& counted_core_slowly(const char* call) {
   detail::RuntimeCore& core = detail::core_here(call);
   if (detail::ControlBlock* self = detail::current_process()) detail::checkpoint(*self);
   return core;
+}
+
+/// The calling process's runtime, or that of its blocking section, and one call counted.
+[[gnu::always_inline]] inline detail::RuntimeCore& counted_core(const char* call) {
+  scheduler::Worker* const worker = scheduler::Worker::here();
+  detail::ControlBlock* const self = worker == nullptr ? nullptr : static_cast<detail::ControlBlock*>(worker->current());
+  if (self == nullptr || !detail::may_call(*self)) [[unlikely]]
+    return counted_core_slowly(call);
+  --self->budget;
+  return detail::local_of(*worker).core;
 }
 
 }  // namespace

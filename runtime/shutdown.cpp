@@ -90,7 +90,7 @@ ProcessInfo RuntimeCore::describe_survivor(Pid pid) {
   if (!is_tenant(block, pid)) return made;
   made.parent = block.parent;
   if (block.extras) {
-    made.names = block.extras->names;
+    made.names = block.extras->name_texts();
     made.groups = block.extras->groups;
     made.label = block.extras->label;
   }

@@ -99,8 +99,19 @@ class Process:
         return text(extras["label"]) if extras is not None else ""
 
     def names(self):
+        """They hang on a list of hooks; the text of each follows it in memory."""
         extras = self.extras()
-        return [text(name) for name in elements(extras["names"])] if extras is not None else []
+        if extras is None:
+            return []
+        name_type = gdb.lookup_type(extras["names"].type.strip_typedefs().name.replace("HookList", "Name"))
+        head, made = extras["names"]["head_"], []
+        at = head["next"]
+        while at != head.address:
+            name = at.cast(name_type.pointer())
+            memory = gdb.selected_inferior().read_memory(int(name + 1), number(name["length"]))
+            made.append(memory.tobytes().decode(errors="replace"))
+            at = at["next"]
+        return made
 
     def depth(self):
         return number(self.block["saved"]["size_"]) + (self.inbox_word >> COUNT_SHIFT)
