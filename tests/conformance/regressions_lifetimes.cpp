@@ -62,6 +62,31 @@ TEST_P(RegressionsLifetimes, Lif1ASpawnThatMeetsTerminateInTheBodysMoveLeavesNoC
   }
 }
 
+TEST_P(RegressionsLifetimes, Lif1ASpawnThatMeetsTerminateInTheBodysMoveGivesItsPlaceBack) {
+  RuntimeOptions few;
+  few.workers = GetParam();
+  few.max_processes = 6;
+  Runtime small(few);
+  enum class How { plain, linked, monitored };
+  for (const How how : {How::plain, How::linked, How::monitored}) {
+    for (int moves = 1, last = 0; last == 0; ++moves) {
+      for (int round = 0; round < 4; ++round) {
+        int left = moves;
+        JoinHandle spawner = small.start([&left, how] {
+          if (__lsan_disable != nullptr) __lsan_disable();  // What an abandoned stack owns is lost.
+          if (how == How::plain) spawn(BrokenByAMove(&left));
+          if (how == How::linked) spawn_link(BrokenByAMove(&left));
+          if (how == How::monitored) spawn_monitor(BrokenByAMove(&left));
+          if (__lsan_enable != nullptr) __lsan_enable();
+        });
+        last = spawner.join().is_normal() ? moves : 0;
+      }
+      ASSERT_LT(moves, 20);
+    }
+  }
+  EXPECT_TRUE(small.stop(kPatience).survivors.empty());
+}
+
 TEST_P(RegressionsLifetimes, Mon3AMonitorOfAPidThatNeverHadASlotEndsWithItsOwner) {
   run([] {
     const Pid nobody = Pid::from_parts(5000, 1);

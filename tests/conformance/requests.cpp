@@ -59,6 +59,29 @@ TEST_P(RequestsInVirtualTime, Ali5ADeadServerFailsTheRequestAndLeavesNoDown) {
   });
 }
 
+TEST_P(RequestsInVirtualTime, Ali5TheEndOfTheServerOfTwoRequestsIsToldToTheirWaitersAlone) {
+  run([&] {
+    const Pid server = spawn([] { receive<Go>(); });
+    auto first = request<Int>(server, Int{1});
+    auto second = request<Int>(server, Int{2});
+    send(server, Go{});
+    settle();
+    EXPECT_FALSE(receive_any_for(Duration::zero()));
+    EXPECT_THROW(first.wait(kPatience), CallFailed);
+    EXPECT_THROW(second.wait(kPatience), CallFailed);
+  });
+}
+
+TEST_P(RequestsInVirtualTime, Ali5ACallerWithoutAMailboxLearnsOfTheServersEnd) {
+  run([&] {
+    const Monitored dead = spawn_monitor([] {});
+    await_down(dead.ref);
+    const SpawnOptions no_mailbox{.mailbox = false};
+    const Monitored caller = spawn_monitor(no_mailbox, [server = dead.pid] { EXPECT_THROW(call<Int>(server, Int{1}), CallFailed); });
+    EXPECT_TRUE(await_down(caller.ref).reason.is_normal());
+  });
+}
+
 TEST_P(RequestsInVirtualTime, Ali5AReplyThatCameEndsTheMonitorAndWaitsForItsRequest) {
   run([&] {
     const Pid server = spawn(double_numbers);
@@ -195,6 +218,25 @@ TEST_P(RequestsInVirtualTime, Flg5AReplyWakesWhoHibernates) {
       EXPECT_EQ(await<Int>().n, 3);
     }
   });
+}
+
+// To be woken takes a stack, of which there may be none.
+TEST(RequestsWithoutStacks, Flg5TheTimerOfAnEarlierWaitDoesNotWakeWhoHibernates) {
+  RuntimeOptions few;
+  few.workers = 1;
+  few.clock = Clock::virtual_time;
+  few.max_stacks = 4;
+  Runtime rt(few);
+  const Pid server = rt.spawn(double_numbers);
+  const JoinHandle sleeper = rt.start([server] {
+    EXPECT_EQ(call<Int>(server, Int{1}, 300ms).n, 2);
+    hibernate([] { receive<Go>(); });
+  });
+  rt.advance(1ms);
+  EXPECT_EQ(rt.info(sleeper.pid())->waiting_for, "message (hibernated)");
+  for (int i = 0; i < 200; ++i) rt.spawn([] { receive<Go>(); });  // As many as get a stack stay.
+  rt.advance(1s);
+  EXPECT_TRUE(rt.is_alive(sleeper.pid()));
 }
 
 }  // namespace
