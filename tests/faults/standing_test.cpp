@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(Places, StandingAt,
                              // leading the poller
                              Place{"lead poller"}, Place{"descriptors are ready"}, Place{"lead poller: give up"},
                              // a spawn that nobody has seen yet, an end that some have
-                             Place{"open"}, Place{"open", 1000}, Place{"close"}, Place{"release name"}, Place{"release group"},
+                             Place{"open"}, Place{"open", 1000}, Place{"close"}, Place{"name released"}, Place{"release group"},
                              Place{"one less"}, Place{"exit signal"}, Place{"whereis"},
                              // a mailbox and its places
                              Place{"take all"}, Place{"take all: exchange"}, Place{"take all for owner"},
