@@ -186,6 +186,8 @@ class RuntimeCore final : public scheduler::Host {
   void die_told(ControlBlock& self, Counted counted = Counted::yes) noexcept;
   [[nodiscard]] static std::unique_ptr<Extras> take_extras(ControlBlock& self) noexcept;
   void end_in_terminate(ControlBlock& self) noexcept;
+  /// Gives back the slot of one that nobody can address yet.
+  void give_up(ControlBlock& child) noexcept;
   /// Ends a process that can be addressed and has not run.
   void undo_spawn(ControlBlock& child) noexcept;
   /// For one that met std::terminate while it moved a body: those whose bodies these were never run.

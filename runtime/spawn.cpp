@@ -182,9 +182,7 @@ void RuntimeCore::give_back(ControlBlock& self) noexcept {
     if (parent.life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent.pid);
   } catch (...) {
     if (child.slot_index + 1 == parent.unborn) parent.unborn = std::exchange(child.unborn, 0);
-    drop_body(child);
-    process_quota_.give_back();
-    give_back(child);
+    give_up(child);
     throw;
   }
   const Pid pid = next_pid(child, parent.last_child);
@@ -221,9 +219,7 @@ Pid RuntimeCore::spawn_tied(ControlBlock& parent, SpawnRequest& request) {
     tie_child(parent, child, request.link, request.monitor, request.ref);
   } catch (...) {
     if (child.slot_index + 1 == parent.unborn) parent.unborn = std::exchange(child.unborn, 0);
-    drop_body(child);
-    process_quota_.give_back();
-    give_back(child);
+    give_up(child);
     throw;
   }
   {
@@ -332,6 +328,12 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   return pid;
 }
 
+void RuntimeCore::give_up(ControlBlock& child) noexcept {
+  drop_body(child);
+  process_quota_.give_back();
+  give_back(child);
+}
+
 void RuntimeCore::undo_spawn(ControlBlock& child) noexcept {
   {
     const std::lock_guard<base::SpinLock> hold(child.lock);
@@ -347,10 +349,7 @@ void RuntimeCore::undo_spawns_of(ControlBlock& parent) noexcept {
     ControlBlock& child = *processes.find(parent.unborn - 1);
     parent.unborn = std::exchange(child.unborn, 0);
     if (child.life.load(std::memory_order_relaxed) == Life::dead) {
-      // Nobody could address it yet.
-      child.body_type = nullptr;
-      process_quota_.give_back();
-      give_back(child);
+      give_up(child);
       continue;
     }
     unlink(parent, child.pid);

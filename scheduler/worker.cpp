@@ -348,13 +348,15 @@ Fiber* Worker::search() noexcept {
 
 std::int64_t Worker::sleep_deadline() const noexcept {
   if (scheduler_.options_.clock != Clock::steady) return Parker::kForever;
-  std::int64_t deadline = wheel.next_deadline();
-  if (index_ == 0) deadline = std::min(deadline, scheduler_.outside_wheel_.next_deadline());
-  // What is due while somebody else fires timers of the same wheel, and calls a user's code for that, has to wait for it: not by spinning.
-  constexpr std::int64_t kMilli = 1'000'000;
-  const bool others_fire = wheel.firing.load(std::memory_order_relaxed) || scheduler_.outside_wheel_.firing.load(std::memory_order_relaxed);
-  if (others_fire && deadline != Parker::kForever) deadline = std::max(deadline, Scheduler::steady_ns() + kMilli);
-  return deadline;
+  const auto next = [](const TimerWheel& timers) {
+    const std::int64_t deadline = timers.next_deadline();
+    if (deadline == TimerWheel::kNever || !timers.firing.load(std::memory_order_relaxed)) return deadline;
+    // Somebody else fires timers of this wheel, and calls a user's code for that: what is due has to wait for it, but not by spinning.
+    constexpr std::int64_t kMilli = 1'000'000;
+    return std::max(deadline, Scheduler::steady_ns() + kMilli);
+  };
+  const std::int64_t mine = next(wheel);
+  return index_ == 0 ? std::min(mine, next(scheduler_.outside_wheel_)) : mine;
 }
 
 bool Worker::lead_poller(std::int64_t timeout_ns) noexcept {

@@ -63,9 +63,13 @@ std::string read_to_end(StreamSocket& stream) {
   return all;
 }
 
+/// Bytes that tell where they are: they repeat after a prime number of them, and no buffer has that size.
 std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i * 2654435761u % 26);
+  constexpr std::size_t kPeriod = 65'521;
+  std::string text(std::min(size, kPeriod), '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i * 2654435761u % 26);
+  text.reserve(size);
+  while (text.size() < size) text.append(text, 0, std::min(kPeriod, size - text.size()));
   return text;
 }
 
