@@ -280,11 +280,11 @@ Names::Added Names::add(std::string_view text, Pid pid, HookList& mine) noexcept
   return Added::yes;
 }
 
-bool Names::remove(const Entry& entry) noexcept {
+bool Names::remove(const Entry& entry, HookList& mine) noexcept {
   Shard& shard = shard_of(entry.hash);
   const Hold hold(shard.lock);
   if (entry.name->sequence.load(std::memory_order_relaxed) != entry.sequence) return false;
-  take_out(shard, *entry.name, entry.hash);
+  take_out(shard, *entry.name, entry.hash, mine);
   return true;
 }
 
@@ -292,10 +292,10 @@ void Names::remove_front(HookList& mine) noexcept {
   Name& name = *static_cast<Name*>(mine.front());
   Shard& shard = shard_of(name.hash);
   const Hold hold(shard.lock);
-  take_out(shard, name, name.hash);
+  take_out(shard, name, name.hash, mine);
 }
 
-inline void Names::take_out(Shard& shard, Name& name, std::uint32_t hash) noexcept {
+inline void Names::take_out(Shard& shard, Name& name, std::uint32_t hash, HookList& mine) noexcept {
   // From here on it is nobody's. relaxed: nothing was written that depends on it yet; write() will say so with its first store.
   name.sequence.store(name.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   const Slots& slots = *shard.slots.load(std::memory_order_relaxed);
@@ -303,7 +303,7 @@ inline void Names::take_out(Shard& shard, Name& name, std::uint32_t hash) noexce
   while (slots.at(at).name.load(std::memory_order_relaxed) != &name) at = (at + 1) & slots.mask;
   free_up(shard, at);
   shard.size.store(shard.size.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  HookList::remove(name);
+  mine.remove(name);
   name.next = std::exchange(shard.free[name.size_class], &name);
 }
 

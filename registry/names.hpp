@@ -88,8 +88,8 @@ class Names {
   [[nodiscard]] Added add(std::string_view name, Pid pid, HookList& mine) noexcept;
   /// Gets memory for a name like this one. Throws std::bad_alloc, and then nothing changed.
   void make_room(std::string_view name);
-  /// Removes the name if it still is what was found (NAM-6). By who holds the lock of the list of `entry.pid`.
-  bool remove(const Entry& entry) noexcept;
+  /// Removes the name if it still is what was found (NAM-6). By who holds the lock of `mine`, the list of `entry.pid`.
+  bool remove(const Entry& entry, HookList& mine) noexcept;
   /// Removes the first name of `mine`, which has one. By who holds the lock of `mine`.
   void remove_front(HookList& mine) noexcept;
 
@@ -128,7 +128,7 @@ class Names {
   [[nodiscard]] static auto look_among_moves(const Shard& shard, std::string_view name, std::uint32_t hash, Take take) noexcept;
   [[nodiscard]] static bool is_full(const Shard& shard) noexcept;
   static void move_to(Shard& shard, Slots& larger) noexcept;
-  static void take_out(Shard& shard, Name& name, std::uint32_t hash) noexcept;
+  static void take_out(Shard& shard, Name& name, std::uint32_t hash, HookList& mine) noexcept;
   static void free_up(Shard& shard, std::size_t at) noexcept;
   [[nodiscard]] Shard& shard_of(std::uint32_t hash) noexcept { return shards_[hash % shards_.size()]; }
   [[nodiscard]] const Shard& shard_of(std::uint32_t hash) const noexcept { return shards_[hash % shards_.size()]; }

@@ -15,32 +15,37 @@ struct Hook {
   [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
 };
 
-/// Intrusive list of hooks. Guarded by the lock of the process it belongs to.
+/// Intrusive list of hooks, a ring of which it knows the first. Guarded by the lock of the process it belongs to.
 class HookList {
  public:
-  HookList() noexcept { reset(); }
+  HookList() = default;
   HookList(const HookList&) = delete;
   HookList& operator=(const HookList&) = delete;
 
-  [[nodiscard]] bool empty() const noexcept { return head_.next == &head_; }
+  [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   void push_back(Hook& hook) noexcept {
-    hook.prev = head_.prev;
-    hook.next = &head_;
-    head_.prev->next = &hook;
-    head_.prev = &hook;
+    if (first_ == nullptr) {
+      first_ = hook.next = hook.prev = &hook;
+      return;
+    }
+    hook.prev = first_->prev;
+    hook.next = first_;
+    first_->prev->next = &hook;
+    first_->prev = &hook;
   }
-  static void remove(Hook& hook) noexcept {
+  /// `hook` is one of this list's.
+  void remove(Hook& hook) noexcept {
+    if (first_ == &hook) first_ = hook.next == &hook ? nullptr : hook.next;
     hook.prev->next = hook.next;
     hook.next->prev = hook.prev;
     hook.next = hook.prev = nullptr;
   }
-  [[nodiscard]] Hook* front() const noexcept { return empty() ? nullptr : head_.next; }
+  [[nodiscard]] Hook* front() const noexcept { return first_; }
   /// The hook after `hook`, null at the end.
-  [[nodiscard]] Hook* after(const Hook& hook) const noexcept { return hook.next == &head_ ? nullptr : hook.next; }
-  void reset() noexcept { head_.next = head_.prev = &head_; }
+  [[nodiscard]] Hook* after(const Hook& hook) const noexcept { return hook.next == first_ ? nullptr : hook.next; }
 
  private:
-  Hook head_;
+  Hook* first_ = nullptr;
 };
 
 /// Holds the locks of two processes, in the order of their addresses, so that two callers never wait for each other. The two may be

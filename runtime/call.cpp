@@ -40,9 +40,10 @@ inline MonitorRef RuntimeCore::open_call(ControlBlock& self, Pid to) {
 void RuntimeCore::withdraw_call(ControlBlock& self) noexcept {
   MonitorRecord& record = self.call.record();
   {
-    const std::lock_guard<base::SpinLock> hold(slot_of(record.down.pid)->lock);
+    ControlBlock& server = *slot_of(record.down.pid);
+    const std::lock_guard<base::SpinLock> hold(server.lock);
     if (!record.hook.is_linked()) return;
-    registry::HookList::remove(record.hook);
+    server.monitored_by.remove(record.hook);
   }
   WorkerLocal& local = local_of(*scheduler::Worker::here());
   add(local.counters.monitors, static_cast<std::uint64_t>(-1));

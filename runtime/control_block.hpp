@@ -163,6 +163,9 @@ struct Extras {
 ///
 /// who touches what: the first line as said there; everything else the tenant itself, where nothing else is said.
 struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
+  bool unwound = false;                                               // ProcessUnwind was thrown at least once
+  bool orphan = false;                                                // died with a blocking section under way
+  bool told = false;                                                  // die_told() ran
   std::atomic<std::int64_t> wakes_at{scheduler::TimerWheel::kNever};  // when wake_timer fires; kNever: perhaps it does not
 
   // --- what senders read and write: one line ---
@@ -178,28 +181,28 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   base::SpinLock lock;
   bool kick_pending = false;
   std::atomic<bool> trap_exit{false};
-  std::atomic<bool> started{false};  // the body began
-
+  std::atomic<bool> started{false};                // the body began
+  bool replies_pending = false;                    // some RefEntry is `replied`; with a shared queue guarded by lock
+  std::uint16_t wake_worker = kNoWorker;           // in whose wheel wake_timer was put last
   std::uint32_t slot_index = 0;                    // constant
   std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
-  ControlBlock* next_free = nullptr;
+  union {
+    Envelope* pinned = nullptr;     // a shared queue: under a predicate just now, not to be evicted; guarded by lock
+    std::atomic<int>* orphan_wait;  // after death: blocking.cpp
+    ControlBlock* next_free;        // in a free slot: the slot table's
+  };
   std::atomic<std::uint64_t> shed{0};
 
   // --- the tenant's own ---
-  mailbox::SaveQueue saved;
-  std::uint32_t budget = 0;        // runtime calls until the slice ends
-  std::uint16_t no_suspend = 0;    // inside a predicate or a message's destructor (CPP-7)
-  std::uint8_t doomed_slices = 0;  // slices ended by sends since the doom (send.cpp)
-  bool unwound = false;            // ProcessUnwind was thrown at least once
+  [[no_unique_address]] mailbox::SaveQueue saved;
+  std::atomic<std::uint32_t> sorting{0};  // odd while messages are between inbox and save queue (RuntimeCore::depth)
+  std::uint32_t budget = 0;               // runtime calls until the slice ends
+  std::uint16_t no_suspend = 0;           // inside a predicate or a message's destructor (CPP-7)
+  std::uint8_t doomed_slices = 0;         // slices ended by sends since the doom (send.cpp)
   std::atomic<Waiting> waiting{Waiting::nothing};
-  bool orphan = false;                                       // died with a blocking section under way
-  bool told = false;                                         // die_told() ran
-  bool hibernated = false;                                   // suspended without a stack: only a message wakes the next body
-  std::atomic<std::uint32_t> sorting{0};                     // odd while messages are between inbox and save queue (RuntimeCore::depth)
-  std::uint64_t last_child = 0;                              // PID-3
-  std::atomic<std::uint64_t> reductions{0};                  // for observers
-  std::atomic<const scheduler::Stack*> held_stack{nullptr};  // for observers
-  Pid pid;                                                   // the tenant's, also after its death
+  std::uint64_t last_child = 0;              // PID-3
+  std::atomic<std::uint64_t> reductions{0};  // for observers
+  Pid pid;                                   // the tenant's, also after its death
   Pid parent;
   ExitReason reason;  // fixed once life is past alive; normal before, and in a free slot
   const BodyType* body_type = nullptr;
@@ -209,20 +212,15 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   registry::HookList monitored_by;
   registry::HookList timers;  // whose destination this process is
   RefTable refs;
-  CallSlot call;
   std::unique_ptr<Extras> extras;
+  CallSlot call;
 
   scheduler::TimerNode wake_timer;  // of a wait's deadline; see park()
-  union {
-    Envelope* pinned = nullptr;     // a shared queue: under a predicate just now, not to be evicted; guarded by lock
-    std::atomic<int>* orphan_wait;  // after death: blocking.cpp
-  };
-  bool replies_pending = false;           // some RefEntry is `replied`; with a shared queue guarded by lock
-  std::uint16_t wake_worker = kNoWorker;  // in whose wheel wake_timer was put last
+  [[no_unique_address]] Envelope kick;
+  bool hibernated = false;   // suspended without a stack: only a message wakes the next body
   std::uint32_t unborn = 0;  // slot index + 1 of the child whose body it is moving in; of that child, the one that it interrupted
-  Envelope kick;
-  static constexpr std::size_t kBodyBytes = 48;
-  alignas(16) std::byte body_space[kBodyBytes];  // the body, or a pointer to it on the heap if it is larger
+  static constexpr std::size_t kBodyBytes = 40;
+  alignas(void*) std::byte body_space[kBodyBytes];  // the body, or a pointer to it on the heap if it is larger
 
   static constexpr std::uint32_t kUnbounded = UINT32_MAX;
   static constexpr std::uint16_t kNoWorker = UINT16_MAX;
@@ -236,7 +234,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   ControlBlock& operator=(const ControlBlock&) = delete;
 
   /// Whether a body of that type lies in `body_space`.
-  [[nodiscard]] static bool is_small(const BodyType& type) noexcept { return type.bytes <= kBodyBytes && type.align <= 16; }
+  [[nodiscard]] static bool is_small(const BodyType& type) noexcept { return type.bytes <= kBodyBytes && type.align <= alignof(void*); }
   [[nodiscard]] void* body() noexcept {
     return is_small(*body_type) ? static_cast<void*>(body_space) : *reinterpret_cast<void**>(body_space);
   }
@@ -252,6 +250,6 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
 };
 
 // What a process costs that never ran or hibernates. Tools keep more in a Fiber.
-static_assert(base::kSanitizedMemory || base::kCacheLine != 64 || sizeof(ControlBlock) == 448);
+static_assert(base::kSanitizedMemory || base::kCacheLine != 64 || sizeof(ControlBlock) == 384);
 
 }  // namespace weft::detail

@@ -67,7 +67,7 @@ std::string_view text_of(ProcessStatus status) noexcept {
 bool RuntimeCore::take_parked(ControlBlock& block, Pid pid) noexcept {
   const Hold hold(block.lock);
   if (!is_tenant(block, pid) || !block.inbox.is_parked()) return false;
-  if (block.held_stack.load(std::memory_order_acquire) == nullptr) return false;  // Hibernated: there is nothing to read.
+  if (block.stack.load(std::memory_order_acquire) == nullptr) return false;  // Hibernated: there is nothing to read.
   return kick_locked(block);
 }
 
@@ -96,7 +96,7 @@ RuntimeCore::StackSeen RuntimeCore::read_stack(Pid pid, scheduler::Backtrace& in
 bool RuntimeCore::read_running_stack(ControlBlock& block, Pid pid, unsigned worker, scheduler::Backtrace& into) noexcept {
   if (options.stack_signal == 0) return false;
   // The header outlives the stack's use, and names the process that has it.
-  const scheduler::Stack* const stack = block.held_stack.load(std::memory_order_acquire);
+  const scheduler::Stack* const stack = block.stack.load(std::memory_order_acquire);
   if (stack == nullptr) return false;
   return scheduler::StackSignal::read(scheduler.worker(worker).thread_id(), *stack, pid.id(), kPatience, into);
 }

@@ -110,7 +110,7 @@ inline bool RuntimeCore::end_plainly(ControlBlock& self) noexcept {
 
 void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
   auto& self = static_cast<ControlBlock&>(fiber);
-  self.stack->owner.store(self.pid.id(), std::memory_order_relaxed);
+  self.stack.load(std::memory_order_relaxed)->owner.store(self.pid.id(), std::memory_order_relaxed);
   if (self.hibernated) {
     // Woken by a message, or by something that is none: then it sleeps on.
     drain(self);
@@ -120,7 +120,6 @@ void RuntimeCore::run(scheduler::Fiber& fiber) noexcept {
   }
   if (self.life.load(std::memory_order_acquire) == Life::alive) {
     self.started.store(true, std::memory_order_relaxed);
-    self.held_stack.store(self.stack, std::memory_order_release);
     bool hibernates = false;
     try {
       if (watches_throws_) [[unlikely]] {
@@ -161,8 +160,7 @@ bool RuntimeCore::go_to_sleep(ControlBlock& self) noexcept {
   // Nothing of the process is on this stack any more, so it may be woken, and run elsewhere, from try_park() on.
   self.hibernated = true;
   const bool has_mail = has_messages(self);
-  self.stack = nullptr;
-  self.held_stack.store(nullptr, std::memory_order_relaxed);
+  self.stack.store(nullptr, std::memory_order_relaxed);
   self.waiting.store(Waiting::hibernated, std::memory_order_relaxed);
   self.budget = fresh_slice();
   if (has_mail || !self.inbox.try_park()) scheduler.ready(self);

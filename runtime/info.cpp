@@ -64,7 +64,7 @@ std::optional<ProcessInfo> RuntimeCore::info(Pid pid) {
   } else {
     made.status = block->started.load(std::memory_order_relaxed) ? ProcessStatus::runnable : ProcessStatus::starting;
   }
-  if (const scheduler::Stack* stack = block->held_stack.load(std::memory_order_acquire)) {
+  if (const scheduler::Stack* stack = block->stack.load(std::memory_order_acquire)) {
     made.stack_bytes = stack->bytes;
     if (made.status == ProcessStatus::waiting && block->inbox.is_parked()) parked_on = stack;
   }

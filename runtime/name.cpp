@@ -52,8 +52,9 @@ bool RuntimeCore::unregister(std::string_view name) noexcept {
   base::explore_point("unregister");
   const registry::Names::Entry found = names.entry(name);
   if (!found) return false;
-  const Hold hold(slot_of(found.pid)->lock);  // The table and the process's own list change together.
-  return names.remove(found);
+  ControlBlock& owner = *slot_of(found.pid);
+  const Hold hold(owner.lock);  // The table and the process's own list change together.
+  return owner.extras && names.remove(found, owner.extras->names);
 }
 
 std::optional<Pid> RuntimeCore::whereis(std::string_view name) const {

@@ -45,9 +45,11 @@ LinkRecord::Half& other_half(LinkRecord& record, const ControlBlock& self) noexc
   return record.half[record.half[0].pid == self.pid ? 1 : 0];
 }
 
-void unhook(LinkRecord& record) noexcept {
-  registry::HookList::remove(record.half[0].hook);
-  registry::HookList::remove(record.half[1].hook);
+/// From the lists of both, under the locks of both.
+void unhook(LinkRecord& record, ControlBlock& self, ControlBlock& other) noexcept {
+  const int mine = record.half[0].pid == self.pid ? 0 : 1;
+  self.links.remove(record.half[mine].hook);
+  other.links.remove(record.half[1 - mine].hook);
 }
 
 }  // namespace
@@ -173,7 +175,7 @@ void RuntimeCore::unlink(ControlBlock& self, Pid to) noexcept {
     if (block->pid != to) return;
     record = find_link(self, *block);
     if (record == nullptr) return;
-    unhook(*record);
+    unhook(*record, self, *block);
   }
   count(&Counters::links, static_cast<std::uint64_t>(-1));
   destroy_envelope(&record->envelope);
@@ -199,7 +201,7 @@ void RuntimeCore::tell_links(ControlBlock& self) noexcept {
       const bool looks_again = !base::planted("links: told without a second look");
       if (looks_again && (hook == nullptr || other_half(link_record(*hook), self).pid != peer)) continue;  // Unlinked meanwhile.
       record = &link_record(*hook);
-      unhook(*record);
+      unhook(*record, self, other);
       const bool too_late = record->half[record->half[0].pid == self.pid ? 0 : 1].too_late;
       const ExitReason& reason = too_late ? ExitReason::noproc : self.reason;
       told = link_exit(other, reason);
@@ -328,7 +330,7 @@ bool RuntimeCore::withdraw(ControlBlock& self, std::uint64_t number) noexcept {
     if (was_there && entry->mode != AliasMode::explicit_unalias && entry->mode != AliasMode::reply) entry->alias_active = false;
     if (!entry->in_use()) self.refs.fell_out_of_use(*entry);
     if (record != nullptr && record->hook.is_linked()) {
-      registry::HookList::remove(record->hook);
+      block->monitored_by.remove(record->hook);
     } else {
       record = nullptr;  // Fired: it is in our inbox, or on the way, and will be dropped there (receive_special).
     }
@@ -400,7 +402,7 @@ void RuntimeCore::tell_watchers(ControlBlock& self) noexcept {
       const Hold hold(self.lock);
       registry::Hook* hook = self.monitored_by.front();
       if (hook == nullptr) return;
-      registry::HookList::remove(*hook);
+      self.monitored_by.remove(*hook);
       record = &monitor_record(*hook);
     }
     // Ours alone now: a watcher that demonitors meanwhile finds the hook off and leaves the record to its inbox.

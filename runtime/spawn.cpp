@@ -43,7 +43,7 @@ struct Choice {
 
 /// Everything of a new tenant that is nobody else's business before it can be addressed.
 [[gnu::always_inline]] inline void set_up(ControlBlock& child, Pid pid, const Choice& choice) noexcept {
-  child.stack = nullptr;
+  child.stack.store(nullptr, std::memory_order_relaxed);
   child.exceptions = {};
   child.wanted_stack_bytes = static_cast<std::uint32_t>(choice.stack_bytes);
   child.urgency.store(choice.urgency, std::memory_order_relaxed);
@@ -57,7 +57,6 @@ struct Choice {
   child.started.store(false, std::memory_order_relaxed);
   child.last_child = 0;
   child.reductions.store(0, std::memory_order_relaxed);
-  child.held_stack.store(nullptr, std::memory_order_relaxed);
   child.saved.reset();
   child.room_used.store(pid.generation() << 32, std::memory_order_relaxed);
   child.shed.store(0, std::memory_order_relaxed);
@@ -312,7 +311,9 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
       throw NameTaken("the name \"" + wanted.name + "\" is taken");
     for (const std::string& group : wanted.groups) join_group(group, pid);
     place_body(child, *request.type, request.body);
+    if (parent != nullptr && parent->life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent->pid);
   } catch (...) {
+    drop_body(child);
     if (parent != nullptr) parent->unborn = std::exchange(child.unborn, 0);
     if (linked) unlink(*parent, pid);
     if (request.ref) (void)withdraw(*parent, RefAccess::number(request.ref));

@@ -24,7 +24,7 @@ std::terminate_handler handler_before = nullptr;
 [[noreturn]] void on_terminate() {
   if (ControlBlock* self = current_process()) {
     // Unwinding is over for this stack: its frames cannot be left, so they are abandoned, and what they hold leaks. The process ends.
-    scheduler::Stack& stack = *self->stack;  // Read first: the slot may have another tenant after.
+    scheduler::Stack& stack = *self->stack.load(std::memory_order_relaxed);  // Read first: the slot may have another tenant after.
     current_core()->end_in_terminate(*self);
     scheduler::Worker::abandon_stack(stack);
   }

@@ -102,8 +102,9 @@ TimerRef RuntimeCore::start_timer(std::int64_t deadline_ns, std::int64_t period_
 Envelope* RuntimeCore::disarm(TimerRecord& record) noexcept {
   record.state = TimerRecord::State::free;
   if (const Pid to = record.target()) {
-    const Hold target(slot_of(to)->lock);
-    if (record.hook.is_linked()) registry::HookList::remove(record.hook);
+    ControlBlock& target = *slot_of(to);
+    const Hold hold(target.lock);
+    if (record.hook.is_linked()) target.timers.remove(record.hook);
   }
   return std::exchange(record.message, nullptr);
 }
@@ -148,12 +149,14 @@ void RuntimeCore::fire_one(TimerRecord& record) noexcept {
   {
     const Hold hold(record.lock);
     cancelled = record.cancelled;
+    // First: once it is off the destination's list that process may end, and then no timer of its is counted.
+    if (!cancelled) timer_ended();
     message = disarm(record);
   }
+  base::explore_point("timer disarmed");
   if (cancelled) {
     destroy_message(*message);
   } else {
-    timer_ended();
     post_to(record.destination, message);
   }
   give_timer_back(record);
@@ -197,7 +200,7 @@ void RuntimeCore::cancel_timers_of(ControlBlock& self) noexcept {
       const Hold hold(self.lock);
       registry::Hook* hook = self.timers.front();
       if (hook == nullptr) return;
-      registry::HookList::remove(*hook);
+      self.timers.remove(*hook);
       record = reinterpret_cast<TimerRecord*>(reinterpret_cast<std::byte*>(hook) - offsetof(TimerRecord, hook));
     }
     Envelope* message = nullptr;

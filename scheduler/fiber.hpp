@@ -18,12 +18,16 @@ enum class Urgency : std::uint8_t { low, normal, high };
 ///
 /// F1  A fiber is in exactly one of these places: running on one worker, on one run queue, or nowhere (suspended). Whoever moves it
 ///     from "nowhere" to a run queue won that right by one atomic operation of the layer above (Inbox, I2).
-/// F2  Its fields are touched by whoever holds it in that sense; a run queue hands them over. `urgency` and `run_next` too.
+/// F2  Its fields are touched by whoever holds it in that sense; a run queue hands them over. `urgency` and `run_next` too. Anybody may
+///     read which stack it has: a stack's header outlives its use.
 struct Fiber : Execution {
-  Stack* stack = nullptr;                         // null: not started, or hibernated; taken when a worker first runs it
+  std::atomic<Stack*> stack{nullptr};             // null: not started, or hibernated; taken when a worker first runs it
   Fiber* run_next = nullptr;                      // a run queue's overflow chain
   std::uint32_t wanted_stack_bytes = 0;           // 0 is the default class
   std::atomic<Urgency> urgency{Urgency::normal};  // written by its own process only
+
+  /// For whoever holds it.
+  [[nodiscard]] bool has_stack() const noexcept { return stack.load(std::memory_order_relaxed) != nullptr; }
 };
 
 /// What the layer above does for the scheduler. One object per scheduler; called from many workers at once.

@@ -86,7 +86,7 @@ inline Fiber* Worker::pick() noexcept {
 [[gnu::noinline]] void Worker::suspend(Fiber& self, AfterLeave then) noexcept {
   Worker* worker = here();
   Fiber* next = worker->pick();
-  if (next != nullptr && next->stack == nullptr && !worker->equip(*next)) {
+  if (next != nullptr && !next->has_stack() && !worker->equip(*next)) {
     worker->unequipped_ = next;
     next = nullptr;
   }
@@ -125,7 +125,7 @@ void Worker::give_back(Stack& stack) noexcept {
 
 [[gnu::noinline]] void Worker::leave_for_ever(Stack& stack, Fiber* next) noexcept {
   Worker* worker = here();
-  if (next != nullptr && next->stack == nullptr && !worker->equip(*next)) {
+  if (next != nullptr && !next->has_stack() && !worker->equip(*next)) {
     worker->unequipped_ = next;
     next = nullptr;
   }
@@ -144,7 +144,7 @@ void Worker::abandon_stack(Stack& stack) noexcept {
 bool Worker::equip(Fiber& fiber) noexcept {
   Stack* stack = stacks_.take(fiber.wanted_stack_bytes);
   if (stack == nullptr) return false;
-  fiber.stack = stack;
+  fiber.stack.store(stack, std::memory_order_release);  // Who looks on sees the header.
   prepare(fiber, stack->top());
   fiber.adopt_stack(stack->limit(), stack->top(), stack->tsan_fiber);
   return true;
@@ -154,7 +154,7 @@ bool Worker::equip(Fiber& fiber) noexcept {
   Worker* worker = here();
   arrived(*worker->current());
   worker->finish_switch();
-  Stack* const stack = here()->current()->stack;
+  Stack* const stack = here()->current()->stack.load(std::memory_order_relaxed);
   for (;;) {
     worker = here();
     worker->scheduler_.host_.run(*worker->current());
@@ -162,10 +162,10 @@ bool Worker::equip(Fiber& fiber) noexcept {
     *worker->exceptions_ = ExceptionState{};
     // The next process, if it is new too, goes on right here: no switch, and a warm stack.
     Fiber* next = worker->pick();
-    if (next == nullptr || next->stack != nullptr || next->wanted_stack_bytes > StackPool::kMinStackBytes || stack->direct) {
+    if (next == nullptr || next->has_stack() || next->wanted_stack_bytes > StackPool::kMinStackBytes || stack->direct) {
       leave_for_ever(*stack, next);
     }
-    next->stack = stack;
+    next->stack.store(stack, std::memory_order_release);
     next->exceptions = ExceptionState{};
     next->adopt_stack(stack->limit(), stack->top(), stack->tsan_fiber);
     worker->current_.store(next, std::memory_order_relaxed);
@@ -175,7 +175,7 @@ bool Worker::equip(Fiber& fiber) noexcept {
 
 void Worker::run_from_idle(Fiber& fiber) noexcept {
   if (std::exchange(left_over_, false) && (!queue_.empty() || !high_.empty() || !low_.empty())) scheduler_.notify();
-  if (fiber.stack == nullptr && !equip(fiber)) {
+  if (!fiber.has_stack() && !equip(fiber)) {
     scheduler_.host_.refuse(fiber);
     return;
   }

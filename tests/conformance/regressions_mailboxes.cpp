@@ -193,6 +193,61 @@ TEST_P(RegressionsMailboxes, Blk4AnOrphanedSectionNeitherStartsTimersNorEndsOthe
   });
 }
 
+/// A body that is in a blocking section when it is moved for the nth time, and goes on as if nothing had ended there.
+struct MovesInASection {
+  struct Shared {
+    Gate there, leave, gone;
+    std::atomic<bool> in_section{false};
+  };
+  MovesInASection(Pid to, int nth, std::shared_ptr<Shared> shared) : to(to), moves_left(nth), shared(std::move(shared)) {}
+  MovesInASection(MovesInASection&& other) noexcept : to(other.to), moves_left(other.moves_left - 1), shared(other.shared) {
+    if (moves_left != 0) return;
+    try {
+      blocking([this] {
+        shared->in_section = true;
+        shared->there.open();
+        shared->leave.pass();
+      });
+    } catch (...) {
+    }
+  }
+  void operator()() const { send(to, Go{}); }
+  Pid to;
+  int moves_left;
+  std::shared_ptr<Shared> shared;
+};
+
+TEST_P(RegressionsMailboxes, Blk4WhoDiedWhileItMovedABodySpawnsNobody) {
+  run([&] {
+    for (const bool with_options : {false, true}) {
+      // Which of the moves is the one into the process is the library's affair; some of these do not come.
+      for (int nth = 1; nth <= 8; ++nth) {
+        const auto shared = std::make_shared<MovesInASection::Shared>();
+        const auto spawned = rt.stats().spawned;
+        const Monitored parent = spawn_monitor([test = self(), shared, nth, with_options] {
+          const AtEnd unwound{[shared] { shared->gone.open(); }};
+          MovesInASection body(test, nth, shared);
+          if (with_options) {
+            spawn({.label = "child"}, std::move(body));
+          } else {
+            spawn(std::move(body));
+          }
+          shared->there.open();
+        });
+        blocking([shared] { shared->there.pass(); });
+        kill(parent.pid);
+        await_down(parent.ref);
+        shared->leave.open();
+        blocking([shared] { shared->gone.pass(); });
+        EXPECT_EQ(rt.stats().spawned - spawned, shared->in_section ? 1u : 2u) << "move " << nth;
+        EXPECT_TRUE(shared->in_section || nth > 1);
+        if (!shared->in_section) await<Go>();
+        EXPECT_TRUE(mailbox_is_empty());
+      }
+    }
+  });
+}
+
 TEST_P(RegressionsInVirtualTime, Tim2APeriodicTimerToAnAliasEndsWithTheOwner) {
   run([&] {
     const Monitored owner = spawn_monitor([] { send_every(10ms, make_alias(AliasMode::explicit_unalias), Int{1}); });

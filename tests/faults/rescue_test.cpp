@@ -86,6 +86,21 @@ TEST(StandingWorker, ItsTimersFireWhileAProcessHoldsIt) {
   EXPECT_EQ(standing.join(), ExitReason::normal);
 }
 
+TEST(StandingWorker, ATimerThatFiresIsNotCountedOnceItsProcessHasEnded) {
+  Runtime rt({.workers = 2});
+  Stop stop("timer disarmed");
+  JoinHandle waiting = rt.start([] {
+    send_after(1ms, self(), Note{1});
+    receive_forever();
+  });
+  ASSERT_TRUE(stop.reached());
+  rt.kill(waiting.pid());
+  EXPECT_EQ(waiting.join(), ExitReason::killed);
+  EXPECT_EQ(rt.stats().active_timers, 0u);
+  EXPECT_TRUE(stop.holds());
+  stop.let_go();
+}
+
 // The watchdog fires the first of a crowd of timers for a worker that a process holds, and stands still. Then the worker is free again.
 TEST(StandingWatchdog, TimersFireInOrderThoughTwoThreadsSeeToThem) {
   constexpr int kTimers = 200;

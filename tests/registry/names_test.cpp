@@ -38,7 +38,7 @@ struct Owner {
   }
   bool remove(Names& names, const Names::Entry& entry) {
     const std::lock_guard<base::SpinLock> hold(lock);
-    return names.remove(entry);
+    return names.remove(entry, list);
   }
   [[nodiscard]] std::vector<std::string> texts() const {
     std::vector<std::string> made;

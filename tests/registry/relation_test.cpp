@@ -11,11 +11,23 @@ TEST(HookList, KeepsOrderAndLetsAnyHookGo) {
   HookList list;
   Hook a, b, c;
   for (Hook* hook : {&a, &b, &c}) list.push_back(*hook);
-  HookList::remove(b);
+  list.remove(b);
   EXPECT_FALSE(b.is_linked());
   EXPECT_EQ(list.front(), &a);
   EXPECT_EQ(list.after(a), &c);
   EXPECT_EQ(list.after(c), nullptr);
+  list.push_back(b);
+  list.remove(a);
+  EXPECT_EQ(list.front(), &c);
+  EXPECT_EQ(list.after(c), &b);
+  list.remove(b);
+  EXPECT_EQ(list.after(c), nullptr);
+  list.remove(c);
+  EXPECT_TRUE(list.empty());
+  EXPECT_EQ(list.front(), nullptr);
+  list.push_back(a);
+  EXPECT_EQ(list.front(), &a);
+  EXPECT_EQ(list.after(a), nullptr);
 }
 
 TEST(LockPair, TwoThreadsThatTakeThemInOppositeOrderDoNotWaitForEachOther) {

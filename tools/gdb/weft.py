@@ -104,13 +104,15 @@ class Process:
         if extras is None:
             return []
         name_type = gdb.lookup_type(extras["names"].type.strip_typedefs().name.replace("HookList", "Name"))
-        head, made = extras["names"]["head_"], []
-        at = head["next"]
-        while at != head.address:
+        first, made = extras["names"]["first_"], []
+        at = first
+        while int(at) != 0:
             name = at.cast(name_type.pointer())
             memory = gdb.selected_inferior().read_memory(int(name + 1), number(name["length"]))
             made.append(memory.tobytes().decode(errors="replace"))
             at = at["next"]
+            if at == first:
+                break
         return made
 
     def depth(self):
@@ -134,7 +136,8 @@ class Process:
 
     def stack(self):
         """The scheduler's description of its stack; None while it has none."""
-        return None if int(self.block["stack"]) == 0 else self.block["stack"].dereference()
+        stack = leaf(self.block["stack"])
+        return None if int(stack) == 0 else stack.dereference()
 
     def registers(self):
         """Of a process that does not run: what unwinding starts from."""

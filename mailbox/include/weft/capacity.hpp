@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace weft::inline v0 {
 
 /// What a full mailbox does with one more user message. Signals (exits, downs, replies to a call) are never shed (CAP-3).
-enum class Overflow {
+enum class Overflow : std::uint8_t {
   shed_newest,  ///< the arriving message is destroyed; send() answers `shed` (CAP-2)
   shed_oldest,  ///< the oldest waiting user message is destroyed to make room, and send() answers `queued`; only
                 ///< while all places belong to messages that are on their way in, or are being taken out just then, the new one is shed
