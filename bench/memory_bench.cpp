@@ -18,12 +18,17 @@ struct Question {};
 using Counter = std::atomic<std::size_t>;
 constexpr std::size_t kAtOnce = 100;
 
-void poll_until(const Counter& counter, std::size_t value) {
+void await_count(const Counter& counter, std::size_t value) {
+  if (counter.load() >= value) return;
   const Stopwatch since;
   while (counter.load() < value) {
     expect(since.ns() < std::chrono::duration<double, std::nano>(kPatience).count(), "not every process came as far as it must");
-    std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(100us);
   }
+}
+
+void poll_until(const Counter& counter, std::size_t value) {
+  await_count(counter, value);
   std::this_thread::sleep_for(300ms);  // From the last count to the parked process it is a few calls.
 }
 
@@ -36,7 +41,7 @@ double resident_each(std::size_t n, const Counter& resting, Start start) {
   const double before = resident_bytes();
   for (std::size_t i = 0; i < n; ++i) {
     // A few at a time: what those need that wait for a worker is not what processes at rest cost.
-    while (i > resting.load() + kAtOnce) std::this_thread::yield();
+    await_count(resting, i < kAtOnce ? 0 : i - kAtOnce);
     pids[i] = start();
   }
   poll_until(resting, n + 1);

@@ -183,7 +183,7 @@ struct alignas(base::kCacheLine) ControlBlock : scheduler::Fiber {
   std::atomic<bool> trap_exit{false};
   std::atomic<bool> started{false};                // the body began
   bool replies_pending = false;                    // some RefEntry is `replied`; with a shared queue guarded by lock
-  std::uint16_t wake_worker = kNoWorker;           // in whose wheel wake_timer was put last
+  std::uint16_t wake_worker = kNoWorker;           // in whose wheel wake_timer was put last; here for want of room
   std::uint32_t slot_index = 0;                    // constant
   std::atomic<std::uint32_t> descriptor_event{0};  // what the poller reported to a wait under way
   union {

@@ -67,7 +67,7 @@ std::string_view text_of(ProcessStatus status) noexcept {
 bool RuntimeCore::take_parked(ControlBlock& block, Pid pid) noexcept {
   const Hold hold(block.lock);
   if (!is_tenant(block, pid) || !block.inbox.is_parked()) return false;
-  if (block.stack.load(std::memory_order_acquire) == nullptr) return false;  // Hibernated: there is nothing to read.
+  if (!block.has_stack()) return false;  // Hibernated: not worth a wake-up.
   return kick_locked(block);
 }
 
@@ -81,12 +81,12 @@ RuntimeCore::StackSeen RuntimeCore::read_stack(Pid pid, scheduler::Backtrace& in
   }
   scheduler.hold_fiber();
   const bool mine = take_parked(*block, pid);
-  if (mine) {
-    scheduler::read_stack(scheduler::left_registers(*block), into);
-    scheduler.ready(*block);
-  }
+  // Only now is it sure that it has one: it may have run since, and hibernated.
+  const bool has_stack = mine && block->has_stack();
+  if (has_stack) scheduler::read_stack(scheduler::left_registers(*block), into);
+  if (mine) scheduler.ready(*block);
   scheduler.let_fiber_go();
-  if (mine) return {.read = true};
+  if (mine) return {.read = has_stack};
   for (unsigned i = 0; i < scheduler.worker_count(); ++i) {
     if (scheduler.worker(i).current() == block) return {.read = read_running_stack(*block, pid, i, into), .worker = static_cast<int>(i)};
   }

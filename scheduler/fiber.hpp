@@ -19,7 +19,7 @@ enum class Urgency : std::uint8_t { low, normal, high };
 /// F1  A fiber is in exactly one of these places: running on one worker, on one run queue, or nowhere (suspended). Whoever moves it
 ///     from "nowhere" to a run queue won that right by one atomic operation of the layer above (Inbox, I2).
 /// F2  Its fields are touched by whoever holds it in that sense; a run queue hands them over. `urgency` and `run_next` too. Anybody may
-///     read which stack it has: a stack's header outlives its use.
+///     read which stack it has: a stack's header outlives its use. After the end of a process it names one that is another's.
 struct Fiber : Execution {
   std::atomic<Stack*> stack{nullptr};             // null: not started, or hibernated; taken when a worker first runs it
   Fiber* run_next = nullptr;                      // a run queue's overflow chain

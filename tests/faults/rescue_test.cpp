@@ -198,6 +198,31 @@ TEST(StandingWorker, TheLockOfAProcessHoldsUpOnlyWhoNeedsIt) {
   EXPECT_EQ(killer.join(), ExitReason::normal);
 }
 
+// Who reads the stack of a waiting process stands still on the way. The process goes on, and hibernates.
+TEST(StandingReader, ReadsNoStackThatWasGivenBackMeanwhile) {
+  Runtime rt({.workers = 1});
+  JoinHandle process = rt.start([] {
+    receive<Note>();
+    hibernate([] { receive<Note>(); });
+  });
+  rt.run_until_idle();
+  Stop stop("push", Stop::Who::a_marked_thread);
+  std::vector<std::string> frames;
+  std::thread standing([&] {
+    Stop::mark();
+    frames = rt.backtrace(process.pid());
+  });
+  ASSERT_TRUE(stop.reached());
+  rt.send(process.pid(), Note{1});
+  // When somebody else has come to an end, the one before him on the only worker is at rest again.
+  rt.run([] { yield(); });
+  stop.let_go();
+  standing.join();
+  EXPECT_TRUE(frames.empty()) << frames.front();
+  rt.send(process.pid(), Note{2});
+  EXPECT_EQ(process.join(), ExitReason::normal);
+}
+
 class StandingPlainThread : public ::testing::TestWithParam<const char*> {};
 
 // All workers sleep, and the one who was about to wake them stands still.
