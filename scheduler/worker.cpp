@@ -50,7 +50,7 @@ Worker::~Worker() = default;
 inline void Worker::leave(Execution& from, Fiber* next, AfterLeave then, void* left, bool last) noexcept {
   after_leave_ = then;
   left_ = left;
-  current_.store(next, std::memory_order_relaxed);
+  current_.store(next, std::memory_order_release);  // Observers see the fiber made.
   count(counters.switches);
   jump(from, next != nullptr ? static_cast<Execution&>(*next) : idle_, exceptions_, last);
 }
@@ -168,7 +168,7 @@ bool Worker::equip(Fiber& fiber) noexcept {
     next->stack.store(stack, std::memory_order_release);
     next->exceptions = ExceptionState{};
     next->adopt_stack(stack->limit(), stack->top(), stack->tsan_fiber);
-    worker->current_.store(next, std::memory_order_relaxed);
+    worker->current_.store(next, std::memory_order_release);
     count(worker->counters.switches);
   }
 }

@@ -73,7 +73,7 @@ class Worker {
     return worker;
   }
 
-  [[nodiscard]] Fiber* current() const noexcept { return current_.load(std::memory_order_relaxed); }
+  [[nodiscard]] Fiber* current() const noexcept { return current_.load(std::memory_order_acquire); }
   [[nodiscard]] unsigned index() const noexcept { return index_; }
   /// The kernel's number of the worker's thread; 0 until it started.
   [[nodiscard]] pid_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
