@@ -115,15 +115,6 @@ TEST_P(CppDestruction, Cpp9AMessageMaySendToItsOwnDyingReceiver) {
   EXPECT_EQ(*deaths, 6);
 }
 
-struct OnDestruction {
-  std::function<void()> act;
-  explicit OnDestruction(std::function<void()> f) : act(std::move(f)) {}
-  OnDestruction(OnDestruction&& other) noexcept : act(std::exchange(other.act, nullptr)) {}
-  ~OnDestruction() {
-    if (act) act();
-  }
-};
-
 TEST_P(CppDestruction, Cpp7ReceivingInsideAMessagesDestructorIsRefused) {
   run([&] {
     const auto refused = std::make_shared<std::atomic<bool>>(false);

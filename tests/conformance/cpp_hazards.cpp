@@ -16,9 +16,6 @@ namespace {
 class CppHazards : public RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(Workers, CppHazards, worker_counts(), ::testing::PrintToStringParamName());
 
-/// Out of line, so that no compiler sees what it does to its caller.
-[[gnu::noinline]] void fail(const char* text) { throw std::runtime_error(text); }
-
 /// The text of the exception being handled.
 std::string handled_text() {
   try {

@@ -228,10 +228,6 @@ TEST_P(CppUnwinding, Cpp3NoRuntimeCallFromADestructorSurfacesTheKill) {
   });
 }
 
-/// Out of line, so that the compiler cannot see what it does to its noexcept caller.
-[[gnu::noinline]] void fail(const char* text) { throw std::runtime_error(text); }
-[[gnu::noinline]] void promise_not_to_fail() noexcept { fail("promise broken"); }
-
 TEST_P(CppUnwinding, Err4WhatLooksAndWhatWithdrawsThrowsNothingInADyingProcess) {
   run([&] {
     const Pid peer = spawn({.name = "peer"}, receive_forever);

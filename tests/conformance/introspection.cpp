@@ -368,18 +368,18 @@ TEST_P(Introspection, Inf9AProcessThatNeverReceivesIsServed) {
 }
 
 /// Writes to every kibibyte of the next `kibibytes` of stack.
-[[gnu::noinline]] void use_stack(int kibibytes) {
+[[gnu::noinline]] void use_kibibytes(int kibibytes) {
   char kibibyte[1024];
   kibibyte[0] = 1;
   asm volatile("" : : "r"(kibibyte) : "memory");  // Somebody may read it: it stays whole.
-  if (kibibytes > 1) use_stack(kibibytes - 1);
+  if (kibibytes > 1) use_kibibytes(kibibytes - 1);
   asm volatile("" : : "r"(kibibyte) : "memory");
 }
 
 TEST_P(Introspection, Inf9TheHighWaterMarkOfALargeStackIsFound) {
   constexpr std::size_t kStack = std::size_t{256} << 20, kUsed = std::size_t{10} << 20;
   const Pid large = rt.spawn({.stack_bytes = kStack}, [] {
-    use_stack(kUsed / 1024);
+    use_kibibytes(kUsed / 1024);
     receive_forever();
   });
   ASSERT_TRUE(eventually([&] { return rt.info(large)->status == ProcessStatus::waiting; }));

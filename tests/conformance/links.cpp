@@ -10,15 +10,15 @@ using LinksInVirtualTime = VirtualTimeTest;
 INSTANTIATE_TEST_SUITE_P(Workers, Links, worker_counts(), ::testing::PrintToStringParamName());
 INSTANTIATE_TEST_SUITE_P(Workers, LinksInVirtualTime, worker_counts(), ::testing::PrintToStringParamName());
 
-using Pids = std::vector<Pid>;
+using LinkList = std::vector<Pid>;
 
 TEST_P(Links, Lnk1EitherSideMayEndALink) {
   run([&] {
     const Pid peer = spawn(puppet);
     const Pid me = self();
     link(peer);
-    EXPECT_EQ(rt.info(me)->links, Pids{peer});
-    EXPECT_EQ(rt.info(peer)->links, Pids{me});
+    EXPECT_EQ(rt.info(me)->links, LinkList{peer});
+    EXPECT_EQ(rt.info(peer)->links, LinkList{me});
     ask(peer, [me] { unlink(me); });
     EXPECT_TRUE(rt.info(me)->links.empty());
     EXPECT_TRUE(rt.info(peer)->links.empty());
@@ -34,7 +34,7 @@ TEST_P(LinksInVirtualTime, Lnk1APairHasOneLinkHoweverOftenItIsMade) {
       link(peer);
       ask(peer, [me] { link(me); });
     }
-    EXPECT_EQ(rt.info(me)->links, Pids{peer});
+    EXPECT_EQ(rt.info(me)->links, LinkList{peer});
     EXPECT_EQ(rt.stats().active_links, 1u);
     kill(peer);
     await<Exit>();
@@ -155,7 +155,7 @@ TEST_P(Links, Lnk6ALinkMadeAgainIsActive) {
       link(peer);
       unlink(peer);
       link(peer);
-      EXPECT_EQ(rt.info(self())->links, Pids{peer});
+      EXPECT_EQ(rt.info(self())->links, LinkList{peer});
       exit(peer, ExitReason::of(1));
       EXPECT_EQ(await<Exit>().reason, ExitReason::of(1));
     }
@@ -195,8 +195,8 @@ TEST_P(LinksInVirtualTime, Lnk8LinkingFromBothSidesAtOnceGivesOneLink) {
       tell(a, [b] { link(b); });
       tell(b, [a] { link(a); });
       settle();
-      EXPECT_EQ(rt.info(a)->links, Pids{b});
-      EXPECT_EQ(rt.info(b)->links, Pids{a});
+      EXPECT_EQ(rt.info(a)->links, LinkList{b});
+      EXPECT_EQ(rt.info(b)->links, LinkList{a});
       EXPECT_EQ(rt.stats().active_links, 1u);
       exit(a, ExitReason::of(1));
       settle();

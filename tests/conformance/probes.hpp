@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +40,20 @@ AtEnd(F) -> AtEnd<F>;
 /// Carries a share of `token`, so that the token's other owner sees when this message is destroyed.
 struct Carrier {
   std::shared_ptr<int> token;
+};
+
+/// Out of line, so that the compiler does not see what it does to its callers.
+[[gnu::noinline]] inline void fail(const char* text) { throw std::runtime_error(text); }
+[[gnu::noinline]] inline void promise_not_to_fail() noexcept { fail("promise broken"); }
+
+/// A message that acts when it is destroyed.
+struct OnDestruction {
+  std::function<void()> act;
+  explicit OnDestruction(std::function<void()> f) : act(std::move(f)) {}
+  OnDestruction(OnDestruction&& other) noexcept : act(std::exchange(other.act, nullptr)) {}
+  ~OnDestruction() {
+    if (act) act();
+  }
 };
 
 template <class E, class F>

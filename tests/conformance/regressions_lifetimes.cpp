@@ -13,24 +13,10 @@ namespace {
 class RegressionsLifetimes : public RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(Workers, RegressionsLifetimes, worker_counts(), ::testing::PrintToStringParamName());
 
-/// A message that acts when it is destroyed.
-struct OnDestruction {
-  std::function<void()> act;
-  explicit OnDestruction(std::function<void()> f) : act(std::move(f)) {}
-  OnDestruction(OnDestruction&& other) noexcept : act(std::exchange(other.act, nullptr)) {}
-  ~OnDestruction() {
-    if (act) act();
-  }
-};
-
-/// Out of line, so that the compiler does not see what it does to its noexcept callers.
-[[gnu::noinline]] void fail() { throw std::runtime_error("promise broken"); }
-[[gnu::noinline]] void promise_not_to_fail() noexcept { fail(); }
-
 /// Sends the caller a message whose destructor meets std::terminate. Its memory is lost, as is all that an abandoned stack owns.
 void send_oneself_a_bomb() {
   if (__lsan_disable != nullptr) __lsan_disable();
-  send(self(), OnDestruction(fail));
+  send(self(), OnDestruction([] { fail("promise broken"); }));
   if (__lsan_enable != nullptr) __lsan_enable();
 }
 
@@ -39,7 +25,7 @@ struct BrokenByAMove {
   int* moves_left;
   explicit BrokenByAMove(int* moves) : moves_left(moves) {}
   BrokenByAMove(BrokenByAMove&& other) noexcept : moves_left(other.moves_left) {
-    if (--*moves_left == 0) fail();
+    if (--*moves_left == 0) fail("promise broken");
   }
   void operator()() const {}
 };

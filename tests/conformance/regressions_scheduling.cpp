@@ -122,10 +122,6 @@ TEST_P(RegressionsScheduling, Cpp1WhoWasWokenByAProcessThatNeverYieldsRunsElsewh
   });
 }
 
-/// Out of line, so that the compiler does not see what it does to its noexcept caller.
-[[gnu::noinline]] void fail() { throw std::runtime_error("promise broken"); }
-[[gnu::noinline]] void promise_not_to_fail() noexcept { fail(); }
-
 TEST_P(RegressionsScheduling, Cpp3TheSlotOfATerminatedProcessMayBeLetBeforeItsStackIsLeft) {
   constexpr int kRounds = 50, kOthers = 8;
   for (int round = 0; round < kRounds; ++round) {

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Tick {};
+struct Knock {};
 struct Ask {
   Alias to;
 };
@@ -27,10 +27,10 @@ TEST(ExploreProtocols, TwoThatLinkToEachOtherHaveOneLink) {
       const Pid other = spawn([me] {
         trap_exit(true);
         link(me);
-        receive<Tick>();
+        receive<Knock>();
       });
       link(other);
-      send(other, Tick{});
+      send(other, Knock{});
       sim::require(receive<Exit>().from == other, "the end of the other is told");
       sim::require(!receive_for<Exit>(1s), "and once (LNK-1)");
     });
@@ -94,13 +94,13 @@ TEST(ExploreProtocols, ATimedOutCallLeavesNothingBehind) {
   sim::explore({.seeds = 5'000}, [](Runtime& rt) {
     rt.run([] {
       const Pid server = spawn([] {
-        receive([](Call<Tick> one) {
+        receive([](Call<Knock> one) {
           sleep_for(1ms);
           reply(one.from, Answer{1});
         });
       });
       try {
-        (void)call<Answer>(server, Tick{}, 1ms);
+        (void)call<Answer>(server, Knock{}, 1ms);
       } catch (const TimedOut&) {
       } catch (const CallFailed&) {
       }
@@ -113,14 +113,14 @@ TEST(ExploreProtocols, ATimedOutCallLeavesNothingBehind) {
 TEST(ExploreProtocols, APeriodicTimerStopsWhenItIsCancelled) {
   sim::explore({.seeds = 4'000}, [](Runtime& rt) {
     rt.run([] {
-      const TimerRef every = send_every(1ms, self(), Tick{});
-      receive<Tick>();
-      receive<Tick>();
+      const TimerRef every = send_every(1ms, self(), Knock{});
+      receive<Knock>();
+      receive<Knock>();
       if (sim::choose(2) == 0) sleep_for(1ms);
       cancel_timer(every);
-      while (receive_for<Tick>(Duration::zero())) {
+      while (receive_for<Knock>(Duration::zero())) {
       }
-      sim::require(!receive_for<Tick>(1s), "it fired after it was cancelled");
+      sim::require(!receive_for<Knock>(1s), "it fired after it was cancelled");
     });
     sim::require(rt.stats().active_timers == 0, "a timer was left");
   });
@@ -130,9 +130,9 @@ TEST(ExploreProtocols, ATimerEndsWithItsProcess) {
   sim::explore({.seeds = 4'000}, [](Runtime& rt) {
     rt.run([] {
       const Monitored owner = spawn_monitor([] {
-        send_after(1ms, self(), Tick{});
-        send_every(1ms, self(), Tick{});
-        receive<Tick>();
+        send_after(1ms, self(), Knock{});
+        send_every(1ms, self(), Knock{});
+        receive<Knock>();
       });
       if (sim::choose(2) == 0) kill(owner.pid);
       receive<Down>();
@@ -173,11 +173,11 @@ TEST(ExploreProtocols, ASupervisedTreeEndsFromTheTop) {
       const Monitored top = spawn_monitor([] {
         for (int i = 0; i < 2; ++i) {
           spawn_link([] {
-            spawn_link([] { receive<Tick>(); });
-            receive<Tick>();
+            spawn_link([] { receive<Knock>(); });
+            receive<Knock>();
           });
         }
-        receive<Tick>();
+        receive<Knock>();
       });
       exit(top.pid, ExitReason::shutdown);
       receive<Down>();

@@ -10,7 +10,7 @@
 namespace weft::test {
 namespace {
 
-struct Note {
+struct Line {
   int number = 0;
 };
 
@@ -19,7 +19,7 @@ class Reader {
  public:
   explicit Reader(Runtime& rt)
       : process_(rt.start([this] {
-          while (const int number = receive<Note>().number) last_.store(number);
+          while (const int number = receive<Line>().number) last_.store(number);
         })) {}
   ~Reader() { process_.join(); }
   Reader(const Reader&) = delete;
@@ -40,9 +40,9 @@ TEST(StandingWorker, WhatItWouldRunNextRunsElsewhere) {
   Reader reader(rt);
   Stop stop("send", Stop::Who::a_marked_thread);
   JoinHandle standing = rt.start([to = reader.pid()] {
-    send(to, Note{1});  // Wakes the reader into this worker's last-in slot.
+    send(to, Line{1});  // Wakes the reader into this worker's last-in slot.
     Stop::mark();
-    send(to, Note{0});
+    send(to, Line{0});
   });
   ASSERT_TRUE(stop.reached());
   EXPECT_TRUE(reader.reads(1));
@@ -61,7 +61,7 @@ TEST(StandingWorker, WhatItSpawnedRunsElsewhere) {
       spawn([&ran] { ran.fetch_add(1); });
     }
     Stop::mark();
-    send(self(), Note{1});
+    send(self(), Line{1});
   });
   ASSERT_TRUE(stop.reached());
   EXPECT_TRUE(eventually([&] { return ran.load() == kChildren; })) << ran.load();
@@ -75,9 +75,9 @@ TEST(StandingWorker, ItsTimersFireWhileAProcessHoldsIt) {
   Reader reader(rt);
   Stop stop("send", Stop::Who::a_marked_thread);
   JoinHandle standing = rt.start([to = reader.pid()] {
-    send_after(1ms, to, Note{1});
+    send_after(1ms, to, Line{1});
     Stop::mark();
-    send(to, Note{0});
+    send(to, Line{0});
   });
   ASSERT_TRUE(stop.reached());
   EXPECT_TRUE(reader.reads(1));
@@ -90,7 +90,7 @@ TEST(StandingWorker, ATimerThatFiresIsNotCountedOnceItsProcessHasEnded) {
   Runtime rt({.workers = 2});
   Stop stop("timer disarmed");
   JoinHandle waiting = rt.start([] {
-    send_after(1ms, self(), Note{1});
+    send_after(1ms, self(), Line{1});
     receive_forever();
   });
   ASSERT_TRUE(stop.reached());
@@ -110,13 +110,13 @@ TEST(StandingWatchdog, TimersFireInOrderThoughTwoThreadsSeeToThem) {
   std::atomic<bool> in_order{true};
   JoinHandle reader = rt.start([&] {
     while (next.load() <= kTimers) {
-      if (receive<Note>().number != next.fetch_add(1)) in_order.store(false);
+      if (receive<Line>().number != next.fetch_add(1)) in_order.store(false);
     }
   });
   Stop stop("push", Stop::Who::a_watchdog);
   JoinHandle holder = rt.start([&, to = reader.pid()] {
     const TimePoint start = now();
-    for (int i = 1; i <= kTimers; ++i) send_after(start + 20ms + i * 1us, to, Note{i});
+    for (int i = 1; i <= kTimers; ++i) send_after(start + 20ms + i * 1us, to, Line{i});
     while (held.load()) {
     }
   });
@@ -158,16 +158,16 @@ TEST_P(StandingWithoutAProcess, ItsTimersFireAndOthersAreWoken) {
   std::atomic<bool> through{false};
   JoinHandle sleeper = rt.start([&] {
     Stop::mark();
-    (void)receive_for<Note>(20ms);
+    (void)receive_for<Line>(20ms);
     through.store(true);
-    receive<Note>();
+    receive<Line>();
   });
   ASSERT_TRUE(stop.reached());
   EXPECT_TRUE(eventually([&] { return through.load(); }));
   expect_others_go_on(rt);
   EXPECT_TRUE(stop.holds());
   stop.let_go();
-  rt.send(sleeper.pid(), Note{});
+  rt.send(sleeper.pid(), Line{});
   EXPECT_EQ(sleeper.join(), ExitReason::normal);
 }
 
@@ -185,7 +185,7 @@ TEST(StandingWorker, TheLockOfAProcessHoldsUpOnlyWhoNeedsIt) {
     exit(pid, ExitReason::kill);  // Stands in the push of the wake-up, which is under the victim's lock.
   });
   ASSERT_TRUE(stop.reached());
-  rt.run([pid = victim.pid()] { EXPECT_EQ(send(pid, Note{1}), SendResult::queued); });
+  rt.run([pid = victim.pid()] { EXPECT_EQ(send(pid, Line{1}), SendResult::queued); });
   JoinHandle watcher = rt.start([pid = victim.pid()] {
     const MonitorRef ref = monitor(pid);  // Waits for the lock.
     EXPECT_EQ(receive<Down>().ref, ref);
@@ -202,8 +202,8 @@ TEST(StandingWorker, TheLockOfAProcessHoldsUpOnlyWhoNeedsIt) {
 TEST(StandingReader, ReadsNoStackThatWasGivenBackMeanwhile) {
   Runtime rt({.workers = 1});
   JoinHandle process = rt.start([] {
-    receive<Note>();
-    hibernate([] { receive<Note>(); });
+    receive<Line>();
+    hibernate([] { receive<Line>(); });
   });
   rt.run_until_idle();
   Stop stop("push", Stop::Who::a_marked_thread);
@@ -213,13 +213,13 @@ TEST(StandingReader, ReadsNoStackThatWasGivenBackMeanwhile) {
     frames = rt.backtrace(process.pid());
   });
   ASSERT_TRUE(stop.reached());
-  rt.send(process.pid(), Note{1});
+  rt.send(process.pid(), Line{1});
   // When somebody else has come to an end, the one before him on the only worker is at rest again.
   rt.run([] { yield(); });
   stop.let_go();
   standing.join();
   EXPECT_TRUE(frames.empty()) << frames.front();
-  rt.send(process.pid(), Note{2});
+  rt.send(process.pid(), Line{2});
   EXPECT_EQ(process.join(), ExitReason::normal);
 }
 
@@ -233,7 +233,7 @@ TEST_P(StandingPlainThread, HoldsNobodyElseUp) {
   Stop stop(GetParam(), Stop::Who::a_marked_thread);
   std::thread standing([&] {
     Stop::mark();
-    rt.send(reader.pid(), Note{0});
+    rt.send(reader.pid(), Line{0});
   });
   ASSERT_TRUE(stop.reached());
   expect_others_go_on(rt);

@@ -17,7 +17,7 @@ constexpr const char* kWrong = "-WRONGTYPE Operation against a key holding the w
 constexpr const char* kNoInteger = "-ERR value is not an integer or out of range\r\n";
 constexpr const char* kSyntax = "-ERR syntax error\r\n";
 constexpr const char* kNil = "$-1\r\n";
-constexpr const char* kOk = "+OK\r\n";
+constexpr std::string_view kOk = "+OK\r\n";
 
 std::string bulk(std::string_view bytes) { return "$" + std::to_string(bytes.size()) + "\r\n" + std::string(bytes) + "\r\n"; }
 

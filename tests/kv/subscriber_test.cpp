@@ -21,7 +21,7 @@ using weft::net::TcpListener;
 using weft::net::TcpStream;
 
 constexpr auto kPatience = std::chrono::seconds(30);
-constexpr std::string_view kOk = "+OK\r\n";
+constexpr std::string_view kAnsweredOk = "+OK\r\n";
 
 std::string confirmed(std::string_view kind, std::optional<std::string_view> channel, std::size_t count) {
   std::string text;
@@ -119,9 +119,9 @@ TEST(Subscriber, WritesRepliesInTheirPlaceAmongPublications) {
     const weft::Pid subscriber = spawn_subscriber(ends.server);
     ask_to_subscribe(subscriber, {"news"});
     publish("news", "before");
-    weft::call<Pushed>(subscriber, Push{std::string(kOk)}, kPatience);
+    weft::call<Pushed>(subscriber, Push{std::string(kAnsweredOk)}, kPatience);
     publish("news", "after");
-    ends.expect(confirmed("subscribe", "news", 1) + published("news", "before") + std::string(kOk) + published("news", "after"));
+    ends.expect(confirmed("subscribe", "news", 1) + published("news", "before") + std::string(kAnsweredOk) + published("news", "after"));
   });
 }
 
@@ -132,8 +132,8 @@ TEST(Subscriber, LeavesAllChannelsWithoutAWordWhenTheConnectionIsReset) {
     ask_to_subscribe(subscriber, {"a", "b"});
     EXPECT_EQ(weft::call<std::size_t>(subscriber, LeaveChannels{}, kPatience), 0u);
     EXPECT_EQ(publish("a", "no") + publish("b", "no"), 0u);
-    weft::call<Pushed>(subscriber, Push{std::string(kOk)}, kPatience);
-    ends.expect(confirmed("subscribe", "a", 1) + confirmed("subscribe", "b", 2) + std::string(kOk));
+    weft::call<Pushed>(subscriber, Push{std::string(kAnsweredOk)}, kPatience);
+    ends.expect(confirmed("subscribe", "a", 1) + confirmed("subscribe", "b", 2) + std::string(kAnsweredOk));
   });
 }
 

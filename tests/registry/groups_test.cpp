@@ -7,18 +7,18 @@
 namespace weft::inline v0::registry {
 namespace {
 
-const Pid kOne = Pid::from_parts(1, 1), kTwo = Pid::from_parts(2, 1);
+const Pid kAnn = Pid::from_parts(1, 1), kBob = Pid::from_parts(2, 1);
 
 TEST(Groups, Grp1MembersAreASetInTheOrderOfJoining) {
   Groups groups;
-  EXPECT_TRUE(groups.add("office", kTwo));
-  EXPECT_TRUE(groups.add("office", kOne));
-  EXPECT_FALSE(groups.add("office", kTwo));
-  EXPECT_EQ(groups.members("office"), (std::vector<Pid>{kTwo, kOne}));
+  EXPECT_TRUE(groups.add("office", kBob));
+  EXPECT_TRUE(groups.add("office", kAnn));
+  EXPECT_FALSE(groups.add("office", kBob));
+  EXPECT_EQ(groups.members("office"), (std::vector<Pid>{kBob, kAnn}));
   EXPECT_FALSE(groups.remove("office", Pid::from_parts(3, 1)));
-  EXPECT_TRUE(groups.remove("office", kTwo));
-  EXPECT_EQ(groups.members("office"), std::vector<Pid>{kOne});
-  EXPECT_TRUE(groups.remove("office", kOne));
+  EXPECT_TRUE(groups.remove("office", kBob));
+  EXPECT_EQ(groups.members("office"), std::vector<Pid>{kAnn});
+  EXPECT_TRUE(groups.remove("office", kAnn));
   EXPECT_TRUE(groups.members("office").empty());
 }
 

@@ -21,6 +21,7 @@
 #include <weft/net.hpp>
 #include <weft/weft.hpp>
 
+#include "tests/runtime/net_probes.hpp"
 #include "tests/support/runtime_fixture.hpp"
 
 namespace weft::test {
@@ -38,8 +39,6 @@ using net::UnixListener;
 using net::UnixStream;
 
 static_assert(Sendable<TcpStream> && Sendable<TcpListener> && Sendable<UnixStream> && Sendable<UnixListener> && Sendable<Address>);
-
-std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 void write_text(StreamSocket& stream, std::string_view text) { stream.write_all(bytes(text), kPatience); }
 
@@ -79,31 +78,6 @@ std::size_t open_descriptors() {
   return count;
 }
 
-/// The error `f` fails with; 0 and a failed test if it does not.
-template <class F>
-int net_error(F f) {
-  try {
-    f();
-  } catch (const NetError& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no NetError";
-  return 0;
-}
-
-template <class E, class F>
-std::string text_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "not thrown";
-  return {};
-}
-
-bool mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 /// A folder of its own for socket files.
 class Folder {
  public:
@@ -118,16 +92,6 @@ class Folder {
 
  private:
   std::string path_ = ::testing::TempDir() + "weft_net_XXXXXX";
-};
-
-struct Pipe {
-  Pipe() { EXPECT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0); }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    for (const int fd : ends) ::close(fd);
-  }
-  std::array<int, 2> ends{-1, -1};
 };
 
 class Net : public RuntimeTest {

@@ -14,6 +14,7 @@
 #include <weft/net.hpp>
 #include <weft/weft.hpp>
 
+#include "tests/runtime/net_probes.hpp"
 #include "tests/support/runtime_fixture.hpp"
 
 namespace weft::test {
@@ -27,8 +28,6 @@ using net::UdpSocket;
 
 static_assert(Sendable<UdpSocket>);
 
-std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-
 struct Datagram {
   std::string text;
   std::size_t size_bytes;
@@ -41,30 +40,6 @@ Datagram receive_text(UdpSocket& socket, std::size_t room = 2000) {
   text.resize(std::min(room, got.size_bytes));
   return {text, got.size_bytes, got.from};
 }
-
-template <class F>
-int net_error(F f) {
-  try {
-    f();
-  } catch (const NetError& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no NetError";
-  return 0;
-}
-
-template <class E, class F>
-std::string text_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "not thrown";
-  return {};
-}
-
-bool mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 class NetUdp : public RuntimeTest {
  protected:

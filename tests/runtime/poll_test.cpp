@@ -16,6 +16,7 @@
 #include <weft/net.hpp>
 #include <weft/weft.hpp>
 
+#include "tests/runtime/net_probes.hpp"
 #include "tests/support/runtime_fixture.hpp"
 
 namespace weft::test {
@@ -26,17 +27,6 @@ using net::Interest;
 using net::Readiness;
 using net::TcpListener;
 using net::TcpStream;
-
-struct Pipe {
-  Pipe() { EXPECT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0); }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    for (const int fd : ends) ::close(fd);
-  }
-  void write() const { EXPECT_EQ(::write(ends[1], "x", 1), 1); }
-  std::array<int, 2> ends{-1, -1};
-};
 
 bool is_readable(int fd, std::chrono::milliseconds patience) {
   pollfd entry{fd, POLLIN, 0};

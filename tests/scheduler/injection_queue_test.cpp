@@ -15,13 +15,13 @@
 namespace weft::inline v0::scheduler {
 namespace {
 
-struct Item {
-  Item* run_next = nullptr;
+struct Entry {
+  Entry* run_next = nullptr;
   std::size_t times_taken = 0;  // Plain: the queue hands it over.
 };
 
 TEST(InjectionQueue, IsEmptyAtFirst) {
-  InjectionQueue queue(run_next_link<Item>());
+  InjectionQueue queue(run_next_link<Entry>());
   void* out[1];
   EXPECT_TRUE(queue.empty());
   EXPECT_EQ(queue.approximate_size(), 0u);
@@ -31,8 +31,8 @@ TEST(InjectionQueue, IsEmptyAtFirst) {
 // moodycamel knows threads by the address of a thread-local, and the system gives a new thread the place of one that ended: it goes on with
 // that one's stream. Nothing but the queue itself orders the two here, for the flag does not.
 TEST(InjectionQueue, AThreadInThePlaceOfAnEndedOneComesAfterIt) {
-  InjectionQueue queue(run_next_link<Item>());
-  std::vector<Item> items(40);
+  InjectionQueue queue(run_next_link<Entry>());
+  std::vector<Entry> items(40);
   std::atomic<std::size_t> pushed{0};
   const auto every_other = [&](std::size_t turn) {
     for (std::size_t i = turn; i < items.size(); i += 2) {
@@ -52,9 +52,9 @@ TEST(InjectionQueue, AThreadInThePlaceOfAnEndedOneComesAfterIt) {
 }
 
 TEST(InjectionQueue, KeepsTheOrderOfOneThread) {
-  InjectionQueue queue(run_next_link<Item>());
-  std::vector<Item> items(100);
-  for (Item& item : items) queue.push(&item);
+  InjectionQueue queue(run_next_link<Entry>());
+  std::vector<Entry> items(100);
+  for (Entry& item : items) queue.push(&item);
   EXPECT_FALSE(queue.empty());
   EXPECT_EQ(queue.approximate_size(), items.size());
   std::size_t next = 0;
@@ -67,8 +67,8 @@ TEST(InjectionQueue, KeepsTheOrderOfOneThread) {
 }
 
 TEST(InjectionQueue, TakesNoMoreThanAskedFor) {
-  InjectionQueue queue(run_next_link<Item>());
-  Item a, b;
+  InjectionQueue queue(run_next_link<Entry>());
+  Entry a, b;
   queue.push(&a);
   queue.push(&b);
   void* out[2] = {nullptr, nullptr};
@@ -80,11 +80,11 @@ TEST(InjectionQueue, TakesNoMoreThanAskedFor) {
 }
 
 TEST(InjectionQueue, LosesNothingWithoutMemory) {
-  InjectionQueue queue(run_next_link<Item>());
-  std::vector<Item> items(1000);
+  InjectionQueue queue(run_next_link<Entry>());
+  std::vector<Entry> items(1000);
   std::thread([&] {  // A thread that never pushed before: its stream itself needs memory.
     const NoMemory none;
-    for (Item& item : items) queue.push(&item);
+    for (Entry& item : items) queue.push(&item);
   })
       .join();
   EXPECT_EQ(queue.approximate_size(), items.size());
@@ -98,8 +98,8 @@ TEST(InjectionQueue, LosesNothingWithoutMemory) {
 }
 
 TEST(InjectionQueue, LosesNothingWhenMemoryRunsOutHalfWay) {
-  InjectionQueue queue(run_next_link<Item>());
-  std::vector<Item> items(20'000);
+  InjectionQueue queue(run_next_link<Entry>());
+  std::vector<Entry> items(20'000);
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::optional<NoMemory> none;
     if (i % 8'000 > 2'000) none.emplace();
@@ -107,20 +107,20 @@ TEST(InjectionQueue, LosesNothingWhenMemoryRunsOutHalfWay) {
   }
   void* out[64];
   while (const std::size_t count = queue.pop_bulk(out, 64)) {
-    for (std::size_t i = 0; i < count; ++i) ++static_cast<Item*>(out[i])->times_taken;
+    for (std::size_t i = 0; i < count; ++i) ++static_cast<Entry*>(out[i])->times_taken;
   }
-  for (const Item& item : items) ASSERT_EQ(item.times_taken, 1u);
+  for (const Entry& item : items) ASSERT_EQ(item.times_taken, 1u);
   EXPECT_TRUE(queue.empty());
 }
 
 TEST(InjectionQueue, AFloodFromOneThreadDoesNotHoldUpAnother) {
   for (const bool flood_came_first : {true, false}) {
-    InjectionQueue queue(run_next_link<Item>());
-    std::vector<Item> flood(3'000);
-    Item single;
+    InjectionQueue queue(run_next_link<Entry>());
+    std::vector<Entry> flood(3'000);
+    Entry single;
     std::latch pushed(1), finished(1);
     const auto push_flood = [&] {
-      for (Item& item : flood) queue.push(&item);
+      for (Entry& item : flood) queue.push(&item);
     };
     if (!flood_came_first) queue.push(&single);
     std::thread other([&] {  // Alive to the end, so that it keeps a stream of its own.
@@ -144,9 +144,9 @@ TEST(InjectionQueue, AFloodFromOneThreadDoesNotHoldUpAnother) {
 
 TEST(InjectionQueue, NeitherTheQueueNorItsOverflowHoldsUpTheOther) {
   for (const bool single_is_queued : {true, false}) {
-    InjectionQueue queue(run_next_link<Item>());
-    std::vector<Item> flood(5'000);  // More than the queue proper holds.
-    Item single;
+    InjectionQueue queue(run_next_link<Entry>());
+    std::vector<Entry> flood(5'000);  // More than the queue proper holds.
+    Entry single;
     if (single_is_queued) queue.push(&single);
     {
       std::optional<NoMemory> none;
@@ -171,11 +171,11 @@ TEST(InjectionQueue, NeitherTheQueueNorItsOverflowHoldsUpTheOther) {
 TEST(InjectionQueue, ManyThreadsPushAndTakeEachItemOnce) {
   constexpr std::size_t kPushers = 3;
   constexpr std::size_t kEach = 40'000;
-  InjectionQueue queue(run_next_link<Item>());
-  std::array<std::vector<Item>, kPushers> items;
+  InjectionQueue queue(run_next_link<Entry>());
+  std::array<std::vector<Entry>, kPushers> items;
   std::atomic<std::size_t> taken{0};
   std::vector<std::thread> threads;
-  for (auto& own : items) own = std::vector<Item>(kEach);
+  for (auto& own : items) own = std::vector<Entry>(kEach);
   for (auto& own : items) {
     threads.emplace_back([&] {
       for (std::size_t i = 0; i < kEach; ++i) {
@@ -190,7 +190,7 @@ TEST(InjectionQueue, ManyThreadsPushAndTakeEachItemOnce) {
       void* out[32];
       while (taken.load(std::memory_order_relaxed) < kPushers * kEach) {
         const std::size_t count = queue.pop_bulk(out, 32);
-        for (std::size_t k = 0; k < count; ++k) ++static_cast<Item*>(out[k])->times_taken;
+        for (std::size_t k = 0; k < count; ++k) ++static_cast<Entry*>(out[k])->times_taken;
         taken.fetch_add(count, std::memory_order_relaxed);
         if (count == 0) std::this_thread::yield();
       }
@@ -198,7 +198,7 @@ TEST(InjectionQueue, ManyThreadsPushAndTakeEachItemOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const auto& own : items) {
-    for (const Item& item : own) ASSERT_EQ(item.times_taken, 1u);
+    for (const Entry& item : own) ASSERT_EQ(item.times_taken, 1u);
   }
   EXPECT_TRUE(queue.empty());
 }

@@ -9,12 +9,10 @@
 #include <vector>
 
 #include "scheduler/stack_pool.hpp"
+#include "tests/scheduler/sizes.hpp"
 
 namespace weft::inline v0::scheduler {
 namespace {
-
-constexpr std::size_t kKiB = 1024;
-constexpr std::size_t kMiB = 1024 * kKiB;
 
 TEST(StackCache, HandsOutTheStackGivenBackLastAndFlushesTheOldest) {
   StackPool pool;

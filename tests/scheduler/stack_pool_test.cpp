@@ -22,11 +22,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/scheduler/sizes.hpp"
+
 namespace weft::inline v0::scheduler {
 namespace {
-
-constexpr std::size_t kKiB = 1024;
-constexpr std::size_t kMiB = 1024 * kKiB;
 
 void touch(std::byte* address) { *const_cast<volatile std::byte*>(address) = std::byte{1}; }
 

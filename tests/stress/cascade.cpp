@@ -12,8 +12,8 @@ namespace weft::stress {
 namespace {
 
 constexpr std::size_t kLongestChain = 1'000'000;
-constexpr std::size_t kSmallestRound = 1'000;
-constexpr std::size_t kBytesEach = 12 * 1024;
+constexpr std::size_t kShortestChain = 1'000;
+constexpr std::size_t kBytesALink = 12 * 1024;
 
 struct Chain {
   std::vector<Pid> links;             // index: the place in the chain; each process writes its own
@@ -90,9 +90,9 @@ void run_chain(Run& run, std::size_t length, Rng rng) {
 
 void cascade(Run& run) {
   World world(run);
-  const std::size_t longest = run.fit_processes(kLongestChain, kBytesEach);
+  const std::size_t longest = run.fit_processes(kLongestChain, kBytesALink);
   Rng rng = run.rng(0);
-  for (std::size_t length = std::min(kSmallestRound, longest); run.time_left(); length = std::min(2 * length, longest)) {
+  for (std::size_t length = std::min(kShortestChain, longest); run.time_left(); length = std::min(2 * length, longest)) {
     world->run([&] { run_chain(run, length, Rng(rng.next())); });
     run.round_ended(length);
   }

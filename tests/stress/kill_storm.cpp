@@ -12,8 +12,8 @@ namespace weft::stress {
 namespace {
 
 constexpr std::size_t kMostVictims = 1'000'000;
-constexpr std::size_t kSmallestRound = 2'000;
-constexpr std::size_t kBytesEach = 12 * 1024;  // a slot, a monitor, and the pages of a stack that was used
+constexpr std::size_t kFewestVictims = 2'000;
+constexpr std::size_t kBytesAVictim = 12 * 1024;  // a slot, a monitor, and the pages of a stack that was used
 
 /// Spawns `count` waiting processes, has them killed, and requires one DOWN of each with the reason killed.
 void storm(Run& run, std::size_t count, Rng rng) {
@@ -59,9 +59,9 @@ void storm(Run& run, std::size_t count, Rng rng) {
 
 void kill_storm(Run& run) {
   World world(run);
-  const std::size_t most = run.fit_processes(kMostVictims, kBytesEach);
+  const std::size_t most = run.fit_processes(kMostVictims, kBytesAVictim);
   Rng rng = run.rng(0);
-  for (std::size_t count = std::min(kSmallestRound, most); run.time_left(); count = std::min(2 * count, most)) {
+  for (std::size_t count = std::min(kFewestVictims, most); run.time_left(); count = std::min(2 * count, most)) {
     world->run([&] { storm(run, count, Rng(rng.next())); });
     run.round_ended(count);
   }

@@ -14,7 +14,7 @@ namespace weft::stress {
 namespace {
 
 constexpr std::size_t kMostProcesses = 256;
-constexpr std::size_t kMostTimers = 64;
+constexpr std::size_t kTimerLimit = 64;
 constexpr std::size_t kSpawners = 8;
 constexpr std::size_t kTimerStarters = 2;
 
@@ -89,7 +89,7 @@ void start_timers_to_the_limit(Round& round, Rng rng) {
       for (;;) timers.push_back(send_after(1h, self(), Tracked{}));
     } catch (const LimitExceeded&) {
     }
-    run.require(timers.size() <= kMostTimers, timers.size(), " timers where ", kMostTimers, " may be");
+    run.require(timers.size() <= kTimerLimit, timers.size(), " timers where ", kTimerLimit, " may be");
     for (const TimerRef timer : timers) run.require(cancel_timer(timer).has_value(), "a timer of an hour is gone");
     run.did(timers.size());
     if (rng.one_in(4)) yield();
@@ -137,10 +137,10 @@ void meet_limits(Run& run, RuntimeOptions options, TimePoint until, std::uint64_
 
 void spawn_limits(Run& run) {
   const TimePoint half = run.started() + run.settings().duration / 2;
-  meet_limits(run, {.max_processes = kMostProcesses, .max_timers = kMostTimers}, half, 0);
+  meet_limits(run, {.max_processes = kMostProcesses, .max_timers = kTimerLimit}, half, 0);
   // Here a child may be spawned and find no stack when it first runs. Two workers: stacks that wait in the caches of workers count as
   // taken, so with many workers these alone could use up the limit.
-  meet_limits(run, {.workers = 2, .max_processes = kMostProcesses, .max_stacks = kMostProcesses / 2, .max_timers = kMostTimers},
+  meet_limits(run, {.workers = 2, .max_processes = kMostProcesses, .max_stacks = kMostProcesses / 2, .max_timers = kTimerLimit},
               run.deadline(), 100);
 }
 

@@ -32,6 +32,9 @@ endfunction()
 
 add_library(guide_fragments OBJECT ${guide_fragments})
 guide_compiled_as_users_do(guide_fragments)
+if(WEFT_SANITIZE)
+  set_target_properties(guide_fragments PROPERTIES EXCLUDE_FROM_ALL ON)  # It is not run.
+endif()
 # What a fragment computes it may leave to the reader to use.
 target_compile_options(guide_fragments PRIVATE -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-lambda-capture)
 
