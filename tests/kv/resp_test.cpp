@@ -103,6 +103,9 @@ std::vector<Sample> samples() {
       {"*1\r\n$\r\n", {{}, bad_length}},
       {"*1\r\n$3x\r\n", {{}, bad_length}},
       {"*1\r\n$536870913\r\n", {{}, bad_length}},
+      {"*1\r\n$01\r\na\r\n", {{}, bad_length}},
+      {"*1\r\n$00000000001\r\na\r\n", {{}, bad_length}},
+      {"*1\rx$1\rya\r\n", {{{"a"}}, ""}},
       {"*1\r\n:1\r\n", {{}, "ERR Protocol error: expected '$', got ':'"}},
       {"*2\r\n$1\r\na\r\n\r\n\r\n", {{}, "ERR Protocol error: expected '$', got '\r'"}},
       {"*2\r\n$3\r\nGET\r\n$5\r\nab", {{}, ""}},
@@ -205,6 +208,10 @@ TEST(RequestParser, RefusesWhatIsOverALimitAndTakesWhatIsAtIt) {
   EXPECT_EQ(parse({std::string(20, 'a') + "\n"}, limits), (Parsed{{{std::string(20, 'a')}}, ""}));
   EXPECT_EQ(parse({std::string(21, 'a') + "\n"}, limits).error, "ERR Protocol error: too big inline request");
   EXPECT_EQ(parse({std::string(21, 'a')}, limits).error, "ERR Protocol error: too big inline request");
+  const ParserLimits short_lines{.max_line_bytes = 2};
+  EXPECT_EQ(parse({encode({"abc"})}, short_lines), (Parsed{{{"abc"}}, ""}));
+  EXPECT_EQ(parse({encode({ten})}, short_lines).error, "ERR Protocol error: too big bulk count string");
+  EXPECT_EQ(parse({"*10\r\n"}, short_lines).error, "ERR Protocol error: too big mbulk count string");
   EXPECT_EQ(parse({"*" + std::string(20, '1')}, limits).error, "ERR Protocol error: too big mbulk count string");
   EXPECT_EQ(parse({"*1\r\n$" + std::string(20, '1')}, limits).error, "ERR Protocol error: too big bulk count string");
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "tools/kv/hash.hpp"
 
@@ -47,6 +48,20 @@ TEST(StringMap, ErasesByTheKeyInTheNode) {
   auto* node = table.find_or_insert("a key that is longer than a small string").first;
   EXPECT_TRUE(table.erase(node->key));
   EXPECT_TRUE(table.empty());
+}
+
+TEST(HashKey, TakesInEachByteOfTheKeyAndNoneBehindIt) {
+  const std::string text = "abcdefghijklmnopqrstuvwxyz";
+  for (std::size_t size = 0; size <= 20; ++size) {
+    const std::string_view key = std::string_view(text).substr(0, size);
+    const std::string followed = std::string(key) + "\xff\xff";
+    ASSERT_EQ(hash_key(key), hash_key(std::string_view(followed).substr(0, size))) << size;
+    for (std::size_t place = 0; place < size; ++place) {
+      std::string other(key);
+      other[place] = '\0';
+      ASSERT_NE(hash_key(key), hash_key(other)) << size << " at " << place;
+    }
+  }
 }
 
 TEST(ShardOf, SpreadsKeysEvenlyAndKeepsToItsChoice) {

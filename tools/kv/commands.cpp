@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <vector>
 
 #include "tools/kv/text.hpp"
 
@@ -93,8 +93,12 @@ constexpr std::array kCommands = {
     Command{"flushall", -1, kWrite, Route::every_shard, Merge::first, &K::flushall},
 };
 
-constexpr std::size_t kLongestName = 16;
-static_assert(std::all_of(kCommands.begin(), kCommands.end(), [](const Command& command) { return command.name.size() <= kLongestName; }));
+/// Length and ends tell most names apart, in any case of letters. `name` is not empty.
+constexpr std::size_t kBuckets = 256;
+std::size_t bucket_of(std::string_view name) noexcept {
+  const auto letter = [](char c) { return static_cast<unsigned char>(c) & 0x1fU; };
+  return (7 * letter(name.front()) + 31 * letter(name.back()) + 97 * name.size()) % kBuckets;
+}
 
 std::string unknown_command(Args args) {
   std::string quoted;
@@ -139,15 +143,15 @@ std::span<const Command> commands() noexcept { return kCommands; }
 
 const Command* find_command(std::string_view name) noexcept {
   static const auto by_name = [] {
-    std::unordered_map<std::string_view, const Command*> result;
-    for (const Command& command : kCommands) result.emplace(command.name, &command);
+    std::array<std::vector<const Command*>, kBuckets> result;
+    for (const Command& command : kCommands) result[bucket_of(command.name)].push_back(&command);
     return result;
   }();
-  if (name.size() > kLongestName) return nullptr;
-  char lower[kLongestName];
-  std::transform(name.begin(), name.end(), lower, [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  const auto found = by_name.find({lower, name.size()});
-  return found == by_name.end() ? nullptr : found->second;
+  if (name.empty()) return nullptr;
+  for (const Command* command : by_name[bucket_of(name)]) {
+    if (equals_ignoring_case(command->name, name)) return command;
+  }
+  return nullptr;
 }
 
 KeyPositions key_positions(const Command& command) noexcept {

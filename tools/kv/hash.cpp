@@ -44,6 +44,19 @@ struct SipState {
   }
 };
 
+/// The 1 to 7 bytes at `at`, the first one lowest.
+std::uint64_t load_tail(const char* at, std::size_t size) noexcept {
+  if (size >= sizeof(std::uint32_t)) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;  // They overlap, in bytes that are the same.
+    std::memcpy(&first, at, sizeof first);
+    std::memcpy(&last, at + size - sizeof last, sizeof last);
+    return first | (static_cast<std::uint64_t>(last) << (8 * (size - sizeof last)));
+  }
+  const auto byte = [&](std::size_t index) { return static_cast<std::uint64_t>(static_cast<unsigned char>(at[index])) << (8 * index); };
+  return byte(0) | byte(size / 2) | byte(size - 1);
+}
+
 }  // namespace
 
 std::uint64_t hash_key(std::string_view key) noexcept {
@@ -56,8 +69,7 @@ std::uint64_t hash_key(std::string_view key) noexcept {
     std::memcpy(&word, at, sizeof word);
     state.absorb(word);
   }
-  word = 0;
-  if (left != 0) std::memcpy(&word, at, left);
+  word = left == 0 ? 0 : load_tail(at, left);
   state.absorb(word | (static_cast<std::uint64_t>(key.size()) << 56));
   state.v2 ^= 0xff;
   state.round();

@@ -1,6 +1,7 @@
 #include "tools/kv/resp.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <optional>
 
@@ -149,12 +150,15 @@ RequestParser::Step RequestParser::split_line(std::size_t line_end) {
 
 RequestParser::Step RequestParser::parse_array() {
   if (bulks_left_ == 0) {
-    std::size_t line_end = 0;
-    const Step step = find_line_end('\r', "ERR Protocol error: too big mbulk count string", line_end);
-    if (step != Step::done) return step;
-    const std::optional<std::int64_t> count = parse_integer({buffer_.get() + at_ + 1, line_end - at_ - 1});
+    std::optional<std::int64_t> count = take_plain_header('*');
+    if (!count) {
+      std::size_t line_end = 0;
+      const Step step = find_line_end('\r', "ERR Protocol error: too big mbulk count string", line_end);
+      if (step != Step::done) return step;
+      count = parse_integer({buffer_.get() + at_ + 1, line_end - at_ - 1});
+      at_ = scanned_ = line_end + 2;
+    }
     if (!count || *count > limits_.max_arguments) return fail("ERR Protocol error: invalid multibulk length");
-    at_ = scanned_ = line_end + 2;
     if (*count <= 0) return Step::done;
     bulks_left_ = *count;
     bulk_length_ = -1;
@@ -169,20 +173,23 @@ RequestParser::Step RequestParser::parse_array() {
 
 RequestParser::Step RequestParser::parse_bulk() {
   if (bulk_length_ < 0) {
-    std::size_t line_end = 0;
-    const Step step = find_line_end('\r', "ERR Protocol error: too big bulk count string", line_end);
-    if (step != Step::done) return step;
-    if (buffer_[at_] != '$') {
-      std::string text = "ERR Protocol error: expected '$', got '";
-      text += buffer_[at_];
-      text += '\'';
-      return fail(text);
+    std::optional<std::int64_t> length = take_plain_header('$');
+    if (!length) {
+      std::size_t line_end = 0;
+      const Step step = find_line_end('\r', "ERR Protocol error: too big bulk count string", line_end);
+      if (step != Step::done) return step;
+      if (buffer_[at_] != '$') {
+        std::string text = "ERR Protocol error: expected '$', got '";
+        text += buffer_[at_];
+        text += '\'';
+        return fail(text);
+      }
+      length = parse_integer({buffer_.get() + at_ + 1, line_end - at_ - 1});
+      at_ = scanned_ = line_end + 2;
     }
-    const std::optional<std::int64_t> length = parse_integer({buffer_.get() + at_ + 1, line_end - at_ - 1});
     if (!length || *length < 0 || static_cast<std::uint64_t>(*length) > limits_.max_bulk_bytes) {
       return fail("ERR Protocol error: invalid bulk length");
     }
-    at_ = scanned_ = line_end + 2;
     bulk_length_ = *length;
     if (at_ - begin_ + static_cast<std::size_t>(*length) + 2 > limits_.max_request_bytes) {
       return fail("ERR Protocol error: too big request");
@@ -196,6 +203,28 @@ RequestParser::Step RequestParser::parse_bulk() {
   scanned_ = at_;
   bulk_length_ = -1;
   return Step::done;
+}
+
+/// The number of a header as clients write it: `kind`, up to nine digits, the end of the line, all there. What else there may be, and what
+/// is wrong, is left to the general way; a line that has been looked at already too (R3).
+std::optional<std::int64_t> RequestParser::take_plain_header(char kind) noexcept {
+  constexpr std::ptrdiff_t kMostBytes = 10;
+  const char* const line = buffer_.get() + at_;
+  const char* const end = buffer_.get() + end_;
+  if (scanned_ > at_ || line == end || *line != kind) return std::nullopt;
+  const char* const stop = line + std::min(kMostBytes, end - line);
+  const char* at = line + 1;
+  std::int64_t value = 0;
+  for (; at != stop; ++at) {
+    const unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
+    if (digit > 9) break;
+    value = 10 * value + digit;
+  }
+  const std::ptrdiff_t length = at - line;
+  if (end - at < 2 || *at != '\r' || length == 1 || (line[1] == '0' && length > 2)) return std::nullopt;
+  if (static_cast<std::size_t>(length) > limits_.max_line_bytes) return std::nullopt;
+  at_ = scanned_ = static_cast<std::size_t>(at - buffer_.get()) + 2;
+  return value;
 }
 
 /// Looks for `last` in the line that starts at at_. A line that ends in '\r' has one byte more, which must have arrived as well.
@@ -263,9 +292,12 @@ void ReplyWriter::array(std::size_t count) { header('*', static_cast<std::int64_
 void ReplyWriter::null_array() { out_ += "*-1\r\n"; }
 
 void ReplyWriter::header(char kind, std::int64_t value) {
-  out_ += kind;
-  append_integer(out_, value);
-  out_ += "\r\n";
+  char line[24];
+  line[0] = kind;
+  char* end = std::to_chars(line + 1, line + sizeof line - 2, value).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out_.append(line, end);
 }
 
 }  // namespace kv

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ class RequestParser {
   Step parse_array();
   Step parse_bulk();
   Step split_line(std::size_t line_end);
+  std::optional<std::int64_t> take_plain_header(char kind) noexcept;
   Step find_line_end(char last, std::string_view too_long, std::size_t& line_end);
   Step fail(std::string_view text);
   void finish_request();
