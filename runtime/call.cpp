@@ -2,7 +2,7 @@
 
 #include <weft/signal.hpp>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <weft/exit_reason.hpp>
@@ -41,6 +42,8 @@ inline constexpr std::uint32_t kCensusTimer = 3;   // of the CensusTask
 
 /// What a suspended process waits for; for observers.
 enum class Waiting : std::uint8_t { nothing, message, sleep, call, join, blocking, descriptor, room, stream, hibernated };
+/// "message", "sleep" and so on; empty for nothing.
+[[nodiscard]] std::string_view text_of(Waiting waiting) noexcept;
 
 /// An active alias or a monitor held, by its number (MON-1, ALI-1).
 struct RefEntry {

@@ -1,4 +1,4 @@
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 #include <signal.h>
 
@@ -295,15 +295,9 @@ void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting) {
   park_for_ever(self, waiting);
 }
 
-void park_for_ever(ControlBlock& self, Waiting waiting) {
-  if (base::exploring()) explored_suspension(*current_core(), self);
-  self.waiting.store(waiting, std::memory_order_relaxed);
-  self.budget = fresh_slice();
-  scheduler::Worker::suspend(self, [](void* left) noexcept {
-    auto& process = *static_cast<ControlBlock*>(left);
-    if (!process.inbox.try_park()) scheduler::Worker::here()->ready_last(process);
-  });
-  self.waiting.store(Waiting::nothing, std::memory_order_relaxed);
+void park_left(void* self) noexcept {
+  auto& process = *static_cast<ControlBlock*>(self);
+  if (!process.inbox.try_park()) scheduler::Worker::here()->ready_last(process);
 }
 
 // --- waking ----------------------------------------------------------------------------------------------------------------------

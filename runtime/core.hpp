@@ -456,28 +456,6 @@ void complete_gone(JoinState& join) noexcept;
 [[nodiscard]] BlockingSection* blocking_section() noexcept;
 void enter_blocking_section(BlockingSection* section) noexcept;
 
-/// The runtime a free function acts on. Throws NotInProcess, naming `call`, on a plain thread.
-inline RuntimeCore& core_here(const char* call);
-/// The same for a thread that is no worker.
-RuntimeCore& core_outside_worker(const char* call);
-/// The calling process, for calls that may suspend or that change it. Throws NotInProcess, ProcessExiting (CPP-2), or meets the doom.
-inline ControlBlock& process_here(const char* call);
-/// As process_here(), for calls that destructors may make: never throws for a doomed or exiting process.
-ControlBlock& process_here_even_exiting(const char* call);
-
-/// "message", "sleep" and so on; empty for nothing.
-[[nodiscard]] std::string_view text_of(Waiting waiting) noexcept;
-/// Counts one runtime call of `self`; at the end of its slice others run. A doom is met, unless the stack unwinds already.
-void checkpoint(ControlBlock& self);
-/// Throws ProcessUnwind if `self` is doomed; ProcessExiting if it is and a stack already unwinds. For calls that suspend.
-inline void meet_doom(ControlBlock& self);
-/// What these do when there is something to do.
-ControlBlock& process_here_slowly(const char* call);
-[[noreturn]] void meet_doom_now(ControlBlock& self);
-/// Suspends `self` until a message or a kick arrives or the time comes. Returns after something may have changed: look again.
-void park(ControlBlock& self, std::int64_t deadline_ns, Waiting waiting);
-void park_for_ever(ControlBlock& self, Waiting waiting);
-
 /// Throws BadArgument or LimitExceeded for a name or group that cannot be.
 void check_process_name(std::string_view what, std::string_view name);
 /// Moves a body into memory of its own, made with operator new for the type's alignment.
@@ -487,25 +465,6 @@ void place_body(ControlBlock& block, const BodyType& type, void* body);
 /// Destroys the body, with what it captured, if it is still there.
 void drop_body(ControlBlock& block) noexcept;
 
-/// Whether a runtime call of `self` is one like most: nothing to meet, nothing that forbids it, and the slice goes on after it.
-[[nodiscard]] inline bool may_call(const ControlBlock& self) noexcept {
-  return self.life.load(std::memory_order_relaxed) == Life::alive && self.no_suspend == 0 && self.budget != 1;
-}
-inline ControlBlock& process_here(const char* call) {
-  ControlBlock* const self = current_process();
-  if (self == nullptr || !may_call(*self)) [[unlikely]]
-    return process_here_slowly(call);
-  --self->budget;
-  return *self;
-}
-inline RuntimeCore& core_here(const char* call) {
-  RuntimeCore* const core = current_core();
-  return core != nullptr ? *core : core_outside_worker(call);
-}
-inline void meet_doom(ControlBlock& self) {
-  if (self.life.load(std::memory_order_relaxed) != Life::alive) [[unlikely]]
-    meet_doom_now(self);
-}
 inline bool RuntimeCore::drain(ControlBlock& self) noexcept {
   if (!self.plain_mailbox.load(std::memory_order_relaxed)) [[unlikely]]
     return current_core()->drain_specially(self);
@@ -530,9 +489,6 @@ inline void RuntimeCore::count(std::atomic<std::uint64_t> Counters::*counter, st
   }
 }
 
-inline constexpr std::uint32_t kSlice = 2000;  // runtime calls of one process before others run (DESIGN 3.9)
-/// An exploration tries the end of a slice everywhere.
-inline std::uint32_t fresh_slice() noexcept { return 1 + static_cast<std::uint32_t>(base::explore_choice("slice", 32, kSlice - 1)); }
 inline constexpr std::int64_t kNever = scheduler::TimerWheel::kNever;
 
 inline std::int64_t RuntimeCore::deadline_after(Duration d, const char* call) const {

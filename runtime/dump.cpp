@@ -1,7 +1,7 @@
 // Stacks of living processes, and the whole runtime as text.
 #include <ostream>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 #include "runtime/symbols.hpp"
 #include "scheduler/stack_signal.hpp"
 

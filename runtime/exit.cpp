@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "mailbox/base/demangle.hpp"
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 namespace {

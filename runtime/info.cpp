@@ -4,7 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 #include "runtime/symbols.hpp"
 
 namespace weft::inline v0::detail {

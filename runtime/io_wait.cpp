@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 

@@ -1,7 +1,7 @@
 // What a process does with itself.
 #include <weft/process.hpp>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0 {
 

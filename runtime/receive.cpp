@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "mailbox/base/spin_wait.hpp"
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 
@@ -79,6 +79,10 @@ void end_sorting(ControlBlock& block) noexcept {
 [[gnu::noinline]] void RuntimeCore::drain_plain(ControlBlock& self) noexcept {
   begin_sorting(self);
   const mailbox::Inbox::Taken taken = self.inbox.take_newest_first();
+  if (taken.newest->next == nullptr && mailbox::is_ordinary(*taken.newest, self.pid.generation())) {
+    self.saved.append(*taken.newest);
+    return end_sorting(self);
+  }
   const mailbox::SaveQueue::Arrived arrived = self.saved.number_ordinary(taken, self.pid.generation());
   if (arrived.rest != nullptr) [[unlikely]]
     return finish_drain(self, arrived);
@@ -267,7 +271,7 @@ namespace {
 
 }  // namespace
 
-Reception::Reception(const char* call, std::uint64_t since) : looked_at_(since), deadline_ns_(kNever) {
+Reception::Reception(const char* call, std::uint64_t since) : looked_at_(since) {
   ControlBlock* const self = current_process();
   if (self == nullptr || !may_call(*self) || !self->plain_mailbox.load(std::memory_order_relaxed)) [[unlikely]]
     begin_specially(call);
@@ -281,10 +285,12 @@ Reception::Reception(const char* call, std::uint64_t since) : looked_at_(since),
   self_ = &process_here(call);
   if (!self_->has_mailbox.load(std::memory_order_relaxed)) refuse_without_mailbox(*self_, call);
   shared_ = self_->shares_queue();
+  simple_ = !shared_;
 }
 
 Reception::Reception(const char* call, Duration timeout, std::uint64_t since) : Reception(call, since) {
   timed_ = true;
+  simple_ = false;
   look_once_ = timeout == Duration::zero();
   if (!look_once_) deadline_ns_ = current_core()->deadline_after(timeout, call);
 }
@@ -303,7 +309,10 @@ inline void Reception::meet_doom() {
 
 inline Envelope* Reception::look_further() noexcept {
   // `at_` was looked at and left: it is in the queue still, for nobody but us takes from it, and evictors leave a pinned one alone.
-  Envelope* candidate = at_ != nullptr ? at_->next : looked_at_ == 0 ? self_->saved.front() : self_->saved.first_after(looked_at_);
+  return look_from(at_ != nullptr ? at_->next : looked_at_ == 0 ? self_->saved.front() : self_->saved.first_after(looked_at_));
+}
+
+inline Envelope* Reception::look_from(Envelope* candidate) noexcept {
   while (candidate != nullptr && is_answer(candidate->kind)) candidate = candidate->next;
   if (candidate != nullptr) {
     at_ = candidate;
@@ -326,10 +335,28 @@ inline Envelope* Reception::look() noexcept {
 }
 
 Envelope* Reception::next() {
+  if (at_ == nullptr && simple_ && looked_at_ == 0) [[likely]] {
+    if (Envelope* candidate = look_from(self_->saved.front())) return candidate;
+    return first_arrived();
+  }
+  return look_again();
+}
+
+[[gnu::noinline]] Envelope* Reception::look_again() {
   // A predicate may have taken in what came (demonitor, unalias), a terminating signal with it.
   if (at_ != nullptr) meet_doom();
   if (Envelope* candidate = look()) return candidate;
   return next_arrived();
+}
+
+// The common receive, in fewest steps: waits as long as it takes, and has looked at nothing. What it does, next_arrived() says.
+[[gnu::noinline]] Envelope* Reception::first_arrived() {
+  for (;;) {
+    RuntimeCore::drain(*self_);
+    meet_doom();
+    if (Envelope* candidate = look_from(self_->saved.front())) return candidate;
+    park_for_ever(*self_, Waiting::message);
+  }
 }
 
 [[gnu::noinline]] Envelope* Reception::next_arrived() {
@@ -381,8 +408,9 @@ void Reception::take(Envelope& envelope) {
     at_ = nullptr;  // It may be evicted while we sleep. looked_at_ remembers the place.
   }
   if (look_once_) return false;
-  if (deadline_ns_ != kNever && current_core()->scheduler.now_ns() >= deadline_ns_) return false;
-  park(*self_, deadline_ns_, Waiting::message);
+  const std::int64_t deadline_ns = timed_ ? deadline_ns_ : kNever;
+  if (deadline_ns != kNever && current_core()->scheduler.now_ns() >= deadline_ns) return false;
+  park(*self_, deadline_ns, Waiting::message);
   return true;
 }
 

@@ -6,7 +6,7 @@
 #include <ostream>
 #include <system_error>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0 {
 

@@ -1,7 +1,7 @@
 // The path of a message to an inbox, and what a full one does.
 #include <weft/send.hpp>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 #include "runtime/sim.hpp"
 
 namespace weft::inline v0::detail {

@@ -1,7 +1,7 @@
 // Exit signals, links and monitors. Each is received by its target when the call that sends it returns (control_block.hpp, C3).
 #include <weft/signal.hpp>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <new>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <weft/error.hpp>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0 {
 

@@ -15,7 +15,7 @@
 #include <unordered_map>
 
 #include "mailbox/base/demangle.hpp"
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 namespace {

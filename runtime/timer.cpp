@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "runtime/core.hpp"
+#include "runtime/caller.hpp"
 
 namespace weft::inline v0::detail {
 

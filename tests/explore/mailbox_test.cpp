@@ -13,6 +13,7 @@ using detail::Envelope;
 using mailbox::Inbox;
 
 struct Numbered : Envelope {
+  Numbered() noexcept { stamp = 0; }
   int sender = 0;
   int number = 0;
 };

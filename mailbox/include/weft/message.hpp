@@ -95,13 +95,13 @@ constexpr bool is_down(EnvelopeKind kind) noexcept { return kind == EnvelopeKind
 ///
 /// A field belongs to the sender until the push, to the inbox until the take, and to the receiver after.
 struct Envelope {
-  Envelope* next = nullptr;
+  Envelope* next;  // whoever puts it into a list says of which
   union {
     std::uint64_t alias = 0;  // in flight: 0, or the number of the alias it was sent through (ALI-1)
     Envelope* prev;           // in the save queue
   };
   const MessageType* type = nullptr;  // null for a kick
-  std::uint64_t stamp = 0;            // in flight: generation of the pid it is meant for; in the save queue: order of reception
+  std::uint64_t stamp;                // in flight: generation of the pid it is meant for; in the save queue: order of reception
   EnvelopeKind kind = EnvelopeKind::user;
   std::uint8_t size_class = 0;  // of the node pool
   bool counted = false;         // holds a place of a bounded mailbox

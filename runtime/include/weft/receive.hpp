@@ -125,10 +125,13 @@ class Reception {
 
  private:
   void begin_specially(const char* call);
+  inline Envelope* look_from(Envelope* candidate) noexcept;
   inline Envelope* look_further() noexcept;
   Envelope* look_further_shared() noexcept;
   inline Envelope* look() noexcept;
+  Envelope* look_again();
   Envelope* next_arrived();
+  Envelope* first_arrived();
   [[nodiscard]] bool wait();
   void take_shared(Envelope& envelope);
   inline void meet_doom();
@@ -137,10 +140,11 @@ class Reception {
   ControlBlock* self_;
   std::uint64_t looked_at_;  // numbers up to this were looked at
   Envelope* at_ = nullptr;
-  std::int64_t deadline_ns_;
-  bool timed_ = false;      // there is an after()
-  bool look_once_ = false;  // of zero
-  bool shared_ = false;     // the save queue is shared with evicting senders
+  std::int64_t deadline_ns_;  // if timed_
+  bool timed_ = false;        // there is an after()
+  bool look_once_ = false;    // of zero
+  bool shared_ = false;       // the save queue is shared with evicting senders
+  bool simple_ = true;        // neither timed nor shared
 };
 
 template <class F>
