@@ -49,6 +49,7 @@ std::uint64_t load_tail(const char* at, std::size_t size) noexcept {
   if (size >= sizeof(std::uint32_t)) {
     std::uint32_t first = 0;
     std::uint32_t last = 0;  // They overlap, in bytes that are the same.
+    static_assert(std::endian::native == std::endian::little);
     std::memcpy(&first, at, sizeof first);
     std::memcpy(&last, at + size - sizeof last, sizeof last);
     return first | (static_cast<std::uint64_t>(last) << (8 * (size - sizeof last)));

@@ -28,7 +28,7 @@ enum class ParseStatus { request, incomplete, error };
 ///
 /// R1  The result depends on the bytes alone, never on how reads cut them.
 /// R2  Memory follows the bytes that have arrived. What a client announces (counts, lengths) allocates nothing.
-/// R3  No byte is looked at twice while a request is incomplete, so that a client that trickles costs what another one costs.
+/// R3  No byte is looked at more than twice while a request is incomplete: a client that trickles costs what another one costs.
 ///
 /// The bytes of buffer_ in [begin_, end_) have arrived and belong to no finished request; parsing has come to at_. Slices count from
 /// begin_, because the buffer moves when it grows.
