@@ -157,6 +157,16 @@ TEST_P(RegressionsScheduling, Shu3AStopThatGivesUpDoesNotSilenceAnother) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, kPatience / 2);
 }
 
+TEST_P(RegressionsScheduling, Ord8AProcessThatKillsItselfThroughItsRuntimeDoesNotGoOn) {
+  bool went_on = false;
+  JoinHandle process = rt.start([&] {
+    rt.kill(self());
+    went_on = true;
+  });
+  EXPECT_EQ(process.join(), ExitReason::killed);
+  EXPECT_FALSE(went_on);
+}
+
 TEST_P(RegressionsScheduling, Lif9SpawnMonitorTellsTheTrueReasonHoweverEarlyTheChildIsKilled) {
   std::atomic<bool> over{false};
   std::thread killer([&] {
