@@ -56,6 +56,7 @@ void Runtime::exit(Pid pid, ExitReason reason) {
   if (core_->wants(LogLevel::info)) core_->log(LogLevel::info, "exit signal to process " + pid.to_string() + ": " + reason.to_string());
   // Only a process of this runtime is a sender here: pids of another mean nothing (EXR-6).
   core_->exit_signal(of_self() == this ? weft::self() : Pid{}, pid, reason);
+  (void)counted(core_);  // To oneself it is acted on before the return (ORD-8).
 }
 void Runtime::kill(Pid pid) { exit(pid, ExitReason::kill); }
 

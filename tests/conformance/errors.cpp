@@ -249,6 +249,16 @@ TEST_P(Errors, LimitExceededForANameThatIsTooLongNamesTheLimitAndFailsThatCallAl
   });
 }
 
+TEST_P(Errors, Inf7AHandleThatWasMovedFromWaitsForNobody) {
+  JoinHandle handle = rt.start([] {});
+  JoinHandle other = std::move(handle);
+  EXPECT_FALSE(handle.pid());
+  EXPECT_THROW(handle.join(), BadArgument);
+  EXPECT_THROW(handle.join_for(0ms), BadArgument);
+  run([&] { EXPECT_THROW(handle.join(), BadArgument); });
+  EXPECT_TRUE(other.join().is_normal());
+}
+
 TEST_P(Errors, Err5AnUncaughtErrorEndsTheProcessWithItsText) {
   run([&] {
     const Monitored child = spawn_monitor([] { register_name(""); });

@@ -208,6 +208,23 @@ TEST_P(Flags, Flg5AHibernatedProcessWakesForTheExitItTraps) {
   });
 }
 
+TEST_P(Flags, Flg5WhatIsNoMessageDoesNotWakeAHibernatedProcess) {
+  run([&] {
+    const Pid sleeper = spawn([test = self()] {
+      const Alias off = make_alias(AliasMode::explicit_unalias);
+      unalias(off);
+      send(test, Answer<Alias>{off});
+      hibernate([test] { send(test, Answer<bool>{poll<Int>().has_value()}); });
+    });
+    const Alias off = await<Answer<Alias>>().value;
+    while (rt.info(sleeper)->waiting_for != "message (hibernated)") yield();
+    send(off, Go{});
+    while (rt.info(sleeper) && rt.info(sleeper)->mailbox_depth != 0) yield();  // It took that in, and dropped it.
+    send(sleeper, Int{7});
+    EXPECT_TRUE(await<Answer<bool>>().value);
+  });
+}
+
 TEST_P(Flags, Flg5HibernatingMayBeRepeated) {
   run([&] {
     struct Counter {

@@ -78,6 +78,25 @@ TEST_P(Mailboxless, Mbx2DownAndTimerMessagesAreDropped) {
   });
 }
 
+TEST_P(Mailboxless, Mbx2ADroppedDownIsDestroyed) {
+  run([&] {
+    auto token = std::make_shared<int>();
+    const Pid watched = spawn([token] {
+      receive<Go>();
+      exit(ExitReason::of(token));
+    });
+    const Pid child = spawn({.mailbox = false}, [watched] {
+      monitor(watched);
+      for (;;) sleep_for(kTick);
+    });
+    settle();
+    send(watched, Go{});
+    sleep_for(5 * kTick);
+    EXPECT_EQ(rt.info(child)->mailbox_depth, 0u);
+    EXPECT_EQ(token.use_count(), 1) << "the DOWN has the reason still";
+  });
+}
+
 TEST_P(Mailboxless, Mbx3LinksWorkBothWays) {
   run([&] {
     trap_exit(true);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <sstream>
 
 #include <weft/net.hpp>
 
@@ -122,6 +123,42 @@ TEST_P(RegressionsScheduling, Cpp1WhoWasWokenByAProcessThatNeverYieldsRunsElsewh
   });
 }
 
+/// A message of which each copy is reported.
+struct Copied {
+  std::shared_ptr<std::function<void()>> report;
+  explicit Copied(std::function<void()> on_copy) : report(std::make_shared<std::function<void()>>(std::move(on_copy))) {}
+  Copied(const Copied& other) : report(other.report) { (*report)(); }
+  Copied(Copied&&) noexcept = default;
+};
+
+TEST_P(RegressionsScheduling, Tim5APeriodicTimerThatTheWatchdogFiredIsItsWorkersAgain) {
+  if (GetParam() != 1) GTEST_SKIP() << "needs to know which worker sleeps";
+  struct Fired {
+    std::atomic<std::thread::id> worker{};
+    std::atomic<bool> by_another{false};
+    std::atomic<bool> by_the_worker{false};
+  };
+  const auto fired = std::make_shared<Fired>();  // The last copy may be under way when the timer is cancelled.
+  const auto on_copy = [this, fired] {
+    if (std::this_thread::get_id() == fired->worker.load()) {
+      fired->by_the_worker = true;
+    } else if (!fired->by_another) {
+      const std::uint64_t before = rt.stats().parks;
+      fired->by_another = true;  // Lets go of the worker, which finds no timer and goes to sleep.
+      EXPECT_TRUE(eventually([&] { return rt.stats().parks > before; }));
+    }
+  };
+  TimerRef timer;
+  rt.start([&] {
+      fired->worker = std::this_thread::get_id();
+      timer = send_every(5ms, "nobody", Copied(on_copy));
+      while (!fired->by_another) {
+      }
+    }).join();
+  EXPECT_TRUE(eventually([&] { return fired->by_the_worker.load(); }));
+  rt.cancel_timer(timer);
+}
+
 TEST_P(RegressionsScheduling, Cpp3TheSlotOfATerminatedProcessMayBeLetBeforeItsStackIsLeft) {
   constexpr int kRounds = 50, kOthers = 8;
   for (int round = 0; round < kRounds; ++round) {
@@ -155,6 +192,103 @@ TEST_P(RegressionsScheduling, Shu3AStopThatGivesUpDoesNotSilenceAnother) {
   other.join();
   EXPECT_TRUE(patient.survivors.empty());
   EXPECT_LT(std::chrono::steady_clock::now() - start, kPatience / 2);
+}
+
+TEST_P(RegressionsScheduling, Cpp1AMemberOfItsRuntimeThatAProcessCallsMeetsItsKill) {
+  const Pid somebody = rt.spawn(receive_forever);
+  std::ostringstream out;
+  const std::vector<std::pair<const char*, std::function<void()>>> members{
+      {"register_name", [&] { rt.register_name("somebody", somebody); }},
+      {"unregister", [&] { rt.unregister("nobody"); }},
+      {"whereis", [&] { rt.whereis("nobody"); }},
+      {"registered", [&] { rt.registered(); }},
+      {"join", [&] { rt.join("group", somebody); }},
+      {"leave", [&] { rt.leave("another group", somebody); }},
+      {"members", [&] { rt.members("group"); }},
+      {"groups", [&] { rt.groups(); }},
+      {"kill_group", [&] { rt.kill_group("another group"); }},
+      {"is_alive", [&] { rt.is_alive(somebody); }},
+      {"list", [&] { rt.list(); }},
+      {"info", [&] { rt.info(somebody); }},
+      {"set_label", [&] { rt.set_label(somebody, "label"); }},
+      {"stats", [&] { rt.stats(); }},
+      {"census", [&] { rt.census(); }},
+      {"dump", [&] { rt.dump(out, DumpStacks::no); }},
+      {"backtrace", [&] { rt.backtrace(somebody); }},
+      {"exit", [&] { rt.exit(somebody, ExitReason::normal); }},
+      {"shutdown", [&] { rt.shutdown(); }},
+  };
+  for (const auto& [name, call] : members) {
+    Gate runs, killed;
+    bool went_on = false;
+    JoinHandle caller = rt.start([&, call = call] {
+      runs.open();
+      killed.pass();
+      call();
+      went_on = true;
+    });
+    runs.pass();
+    rt.kill(caller.pid());
+    killed.open();
+    EXPECT_EQ(caller.join(), ExitReason::killed);
+    EXPECT_FALSE(went_on) << name;
+  }
+}
+
+TEST_P(RegressionsScheduling, Design39ALoopOfMembersOfItsRuntimeLetsOthersRun) {
+  if (GetParam() != 1) GTEST_SKIP() << "with several workers another may run them";
+  run([this] {
+    bool ran = false;
+    spawn([&ran] { ran = true; });
+    for (int i = 0; i < 100'000 && !ran; ++i) rt.is_alive(self());
+    EXPECT_TRUE(ran);
+    receive_for<Never>(Duration::zero());
+  });
+}
+
+TEST_P(RegressionsScheduling, Ord8AProcessThatKillsItselfThroughItsRuntimeDoesNotGoOn) {
+  bool went_on = false;
+  JoinHandle process = rt.start([&] {
+    rt.kill(self());
+    went_on = true;
+  });
+  EXPECT_EQ(process.join(), ExitReason::killed);
+  EXPECT_FALSE(went_on);
+}
+
+// Fresh runtimes give their first processes the same pid, which means somebody else in each.
+
+TEST_P(RegressionsScheduling, Exr6AProcessOfAnotherRuntimeWithTheSamePidIsNotTheReceiver) {
+  Runtime other(options);
+  JoinHandle target = rt.start(receive_forever);
+  JoinHandle namesake = other.start([&] {
+    ASSERT_EQ(self(), target.pid());
+    rt.exit(target.pid(), ExitReason::normal);  // Of itself it would be the end.
+  });
+  EXPECT_TRUE(namesake.join().is_normal());
+  EXPECT_TRUE(rt.is_alive(target.pid()));
+}
+
+TEST_P(RegressionsScheduling, Exr6AnExitSignalFromAProcessOfAnotherRuntimeNamesNoSender) {
+  Runtime other(options);
+  std::optional<Exit> told;
+  JoinHandle target = rt.start({.trap_exit = true}, [&] { told = await<Exit>(); });
+  other.run([&] { rt.exit(target.pid(), ExitReason::shutdown); });
+  EXPECT_TRUE(target.join().is_normal());
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->from, Pid{});
+  EXPECT_EQ(told->reason, ExitReason::shutdown);
+}
+
+TEST_P(RegressionsScheduling, Inf7AProcessMayJoinOneOfAnotherRuntimeThatHasItsPid) {
+  Runtime other(options);
+  JoinHandle joined = rt.start([] { receive<Go>(); });
+  JoinHandle joiner = other.start([&] {
+    ASSERT_EQ(self(), joined.pid());
+    EXPECT_EQ(joined.join(), ExitReason::normal);
+  });
+  rt.send(joined.pid(), Go{});
+  EXPECT_EQ(joiner.join(), ExitReason::normal);
 }
 
 TEST_P(RegressionsScheduling, Lif9SpawnMonitorTellsTheTrueReasonHoweverEarlyTheChildIsKilled) {

@@ -98,6 +98,40 @@ TEST_P(Shutdown, Shu3ASpawnFromADyingRuntimeLeavesNobodyBehind) {
   EXPECT_EQ(rt.stats().live, 0u);
 }
 
+/// A body of which one move, counted from the first, calls something.
+struct BusyInAMove {
+  int* moves_left;
+  std::function<void()>* call;
+  BusyInAMove(int* moves, std::function<void()>* what) : moves_left(moves), call(what) {}
+  BusyInAMove(BusyInAMove&& other) noexcept : moves_left(other.moves_left), call(other.call) {
+    if (--*moves_left == 0) (*call)();
+  }
+  void operator()() const { receive_forever(); }
+};
+
+TEST_P(Shutdown, Shu3WhoIsSpawnedJustAfterStopBeganIsAskedLikeTheOthers) {
+  Gate spawns;
+  std::optional<ExitReason> end;
+  rt.spawn({.trap_exit = true}, [&] {
+    // Once it was asked itself, stop() has listed whom it asks, and the child is not among them.
+    std::function<void()> until_asked = [&] {
+      spawns.open();
+      while (rt.info(self())->mailbox_depth == 0) {
+      }
+    };
+    int moves = 0;
+    const Monitored first = spawn_monitor(BusyInAMove(&moves, &until_asked));
+    kill(first.pid);
+    await_down(first.ref);
+    int last = -moves;  // The move into the process, which comes when the spawn was not refused.
+    const Monitored late = spawn_monitor(BusyInAMove(&last, &until_asked));
+    end = await_down(late.ref).reason;
+  });
+  spawns.pass();
+  EXPECT_THAT(rt.stop(kPatience).survivors, IsEmpty());
+  EXPECT_EQ(end, ExitReason::shutdown);
+}
+
 TEST_P(Shutdown, Tim9TimersFireUntilTheLastProcessIsGone) {
   std::atomic<bool> tidied_up{false};
   const auto started = std::make_shared<Gate>();

@@ -195,6 +195,24 @@ TEST(ExplorePrograms, TheOldestIsShed) {
   });
 }
 
+// One sender alone: what it found empty stays so until its next message. Whose place is free a moment after its message was taken is full
+// without one, and there is nothing to shed.
+TEST(ExplorePrograms, Cap2NothingIsShedByAnEmptyMailbox) {
+  sim::explore({.seeds = 4'000}, [](Runtime& rt) {
+    rt.run([] {
+      const SpawnOptions bounded{.limit = {.capacity = 1, .overflow = Overflow::shed_oldest}};
+      const Pid reader = spawn(bounded, [] {
+        for (;;) receive<Add>();
+      });
+      for (int i = 0; i < 5; ++i) {
+        const bool was_empty = info(reader)->mailbox_depth == 0;
+        const SendResult sent = send(reader, Add{i});
+        sim::require(sent == SendResult::queued || !was_empty, "an empty mailbox refuses a message");
+      }
+    });
+  });
+}
+
 // The sender that evicts takes the receiver's messages in for it: between two looks at a lock, the inbox is empty and the queue is not.
 TEST(ExplorePrograms, Rcv5WhatWasThereBeforeALookIsFoundWhileASenderEvicts) {
   sim::explore({.seeds = 4'000}, [](Runtime& rt) {

@@ -184,5 +184,20 @@ TEST(ExploreSignals, TheEndOfARuntimeEndsEverybody) {
   });
 }
 
+// The process that ends wakes who joins it, through a runtime that may end itself once its process has gone.
+TEST(ExploreSignals, Inf7AJoinFromAnotherRuntimeMayEndWithThatRuntimeAsTheJoinedProcessEnds) {
+  sim::explore({.seeds = 4'000}, [] {
+    Runtime rt({.workers = 1});
+    const JoinHandle joined = rt.start([] { receive<Go>(); });
+    {
+      Runtime other({.workers = 1});
+      const Pid joiner = other.spawn([handle = JoinHandle(joined)]() mutable { handle.join(); });
+      rt.send(joined.pid(), Go{});
+      other.kill(joiner);
+    }
+    sim::require(JoinHandle(joined).join().is_normal(), "it met no signal");
+  });
+}
+
 }  // namespace
 }  // namespace weft::test

@@ -131,6 +131,43 @@ TEST(StandingWatchdog, TimersFireInOrderThoughTwoThreadsSeeToThem) {
   rt.shutdown();
 }
 
+// The watchdog has what a worker would have run next in its hands, and stands still. Then the workers have nothing to do and sleep.
+TEST(StandingWatchdog, WhatItHasInItsHandsIsNotAtRest) {
+  Runtime rt({.workers = 2});
+  std::atomic<bool> held{true};
+  std::atomic<bool> ran{false};
+  std::atomic<bool> other_is_held{false};
+  JoinHandle reader = rt.start([&] {
+    receive<Line>();
+    ran.store(true);
+  });
+  rt.run_until_idle();
+  JoinHandle other = rt.start([&] {  // Or it would steal what is to be found by the watchdog.
+    other_is_held.store(true);
+    while (held.load()) {
+    }
+  });
+  ASSERT_TRUE(eventually([&] { return other_is_held.load(); }));
+  Stop stop("inject", Stop::Who::a_watchdog);
+  JoinHandle holder = rt.start([&, to = reader.pid()] {
+    send(to, Line{1});  // Wakes the reader into this worker's last-in slot.
+    while (held.load()) {
+    }
+  });
+  ASSERT_TRUE(stop.reached());
+  held.store(false);
+  EXPECT_EQ(holder.join(), ExitReason::normal);
+  EXPECT_EQ(other.join(), ExitReason::normal);
+  std::thread later([&] {
+    std::this_thread::sleep_for(50ms);  // Time for a wrong answer.
+    stop.let_go();
+  });
+  rt.run_until_idle();
+  EXPECT_TRUE(ran.load());
+  later.join();
+  EXPECT_EQ(reader.join(), ExitReason::normal);
+}
+
 // The last steps of a blocking section use the whole runtime, also when the process whose section it was has ended already.
 TEST(StandingPoolThread, HoldsTheEndOfTheRuntimeUp) {
   auto rt = std::make_unique<Runtime>(RuntimeOptions{.workers = 2});

@@ -550,6 +550,16 @@ class Alone(unittest.TestCase):
         finally:
             self.assertEqual(server.stop(), 0)
 
+    def test_there_are_as_many_shards_as_workers_where_nobody_says_how_many(self):
+        workers = os.cpu_count() + 1  # Not as many as cores.
+        server = Server("--workers", workers)
+        try:
+            with server.client() as client:
+                self.assertEqual(client.call("DEBUG", "CRASH-SHARD", workers - 1), b"OK")
+                self.assertEqual(str(client.call("DEBUG", "CRASH-SHARD", workers)), "ERR no such shard")
+        finally:
+            self.assertEqual(server.stop(), 0)
+
     def test_ten_thousand_connections_dropped_half_way_leave_nothing(self):
         server = Server("--shards", 2)
         half = [b"", b"*2\r\n$3\r\nGE", encode("SET", "k", "v" * 3000)[:-7], encode("GET", "k") * 50, encode("SUBSCRIBE", "c") + b"*1\r"]

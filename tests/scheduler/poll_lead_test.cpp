@@ -127,5 +127,38 @@ TEST(PollLead, TheWatchdogPollsForAWorkerWhoseProcessesAreSlow) {
   scheduler.stop();
 }
 
+// One who polls beside the leader could take the interrupt that is meant for the leader, which would then sleep on.
+TEST(PollLead, AWorkerThatIsBusyDoesNotPollWhileAnotherLeads) {
+  const Pipe first;
+  const Pipe second;
+  std::atomic<bool> leads{false};
+  std::atomic<bool> let_go{false};
+  std::atomic<bool> second_seen{false};
+  FakeHost host;
+  Job busy;
+  Scheduler scheduler({.workers = 2}, host);
+  host.on_ready = [&](std::uint64_t token) {
+    if (token == 2) second_seen.store(true);
+    if (token != 1) return;
+    leads.store(true);
+    while (!let_go.load()) std::this_thread::sleep_for(1ms);
+  };
+  busy.body = [&] {
+    second.write();
+    constexpr int kManyLooks = 10'000;  // Of a worker at its timers and descriptors, far fewer.
+    for (int i = 0; i < kManyLooks; ++i) Worker::yield(busy);
+    EXPECT_FALSE(second_seen.load());
+    let_go.store(true);
+  };
+  ASSERT_EQ(scheduler.poller().arm(first.ends[0], Poller::kRead | Poller::kRecheck, 1), 0);
+  ASSERT_EQ(scheduler.poller().arm(second.ends[0], Poller::kRead | Poller::kRecheck, 2), 0);
+  scheduler.start([](Worker&) {});
+  first.write();
+  ASSERT_TRUE(eventually([&] { return leads.load(); }));
+  scheduler.ready(busy);
+  EXPECT_TRUE(eventually([&] { return second_seen.load(); }));
+  scheduler.stop();
+}
+
 }  // namespace
 }  // namespace weft::scheduler
