@@ -25,6 +25,7 @@
 #include "registry/slot_table.hpp"
 #include "runtime/census.hpp"
 #include "runtime/control_block.hpp"
+#include "runtime/counters.hpp"
 #include "scheduler/backtrace.hpp"
 #include "scheduler/scheduler.hpp"
 #include "scheduler/stack_signal.hpp"
@@ -111,35 +112,6 @@ struct JoinState {
   std::vector<std::pair<RuntimeCore*, Pid>> waiters;  // processes, each of its own runtime
 };
 
-/// How many of something may be used at once. Counted only where somebody set a limit below the table's own, so that nobody else pays.
-class Quota {
- public:
-  explicit Quota(std::size_t limit) noexcept : limit_(limit), counts_(limit < (std::size_t{1} << Pid::kIndexBits)) {}
-  [[nodiscard]] bool take() noexcept {
-    if (!counts_) return true;
-    std::size_t used = used_.load(std::memory_order_relaxed);
-    while (used < limit_) {
-      if (used_.compare_exchange_weak(used, used + 1, std::memory_order_relaxed)) return true;
-    }
-    return false;
-  }
-  void give_back() noexcept {
-    if (counts_) used_.fetch_sub(1, std::memory_order_relaxed);
-  }
-
- private:
-  const std::size_t limit_;
-  const bool counts_;
-  std::atomic<std::size_t> used_{0};
-};
-
-/// Counters of one worker, or of all other threads together. The owner of a worker's adds without a locked operation.
-struct alignas(base::kCacheLine) Counters {
-  std::atomic<std::uint64_t> spawned{0}, finished{0}, messages{0}, shed{0}, dead_letters{0}, exits{0}, downs{0};
-  // Made minus gone; of one worker alone they may wrap below zero.
-  std::atomic<std::uint64_t> links{0}, monitors{0}, timers{0};
-};
-
 struct WorkerLocal final : scheduler::HostLocal {
   explicit WorkerLocal(RuntimeCore& runtime);
   ~WorkerLocal() override;
@@ -205,8 +177,10 @@ class RuntimeCore final : public scheduler::Host {
     return block.generation.load(std::memory_order_relaxed) == pid.generation() && block.life.load(std::memory_order_relaxed) != Life::dead;
   }
   [[nodiscard]] bool is_alive(Pid pid) const noexcept;
-  /// No process is left, and no stack of one.
-  [[nodiscard]] bool is_empty() const noexcept { return live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0; }
+  /// No process is left, no stack of one, and none is on its way. The last is asked first: what is on its way no more is counted.
+  [[nodiscard]] bool is_empty() const noexcept {
+    return outside_spawns_.load(std::memory_order_seq_cst) == 0 && live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0;
+  }
 
   // --- messages: send.cpp
   SendResult post(Pid to, Envelope* envelope, std::string_view name = {}) noexcept;
@@ -422,7 +396,8 @@ class RuntimeCore final : public scheduler::Host {
   registry::SlotCache<TimerRecord> outside_timer_slots_;
   std::uint64_t outside_last_child_ = 0;  // PID-3 for plain threads, under outside_lock_
   std::atomic<std::uint64_t> timer_numbers_{0};
-  std::atomic<std::uint64_t> orphans_{0};  // dead processes whose stack waits for a blocking section to return
+  std::atomic<std::uint64_t> orphans_{0};         // dead processes whose stack waits for a blocking section to return
+  std::atomic<std::uint64_t> outside_spawns_{0};  // by plain threads, from before they ask refusing_spawns_ until they are counted
   std::atomic<bool> refusing_spawns_{false};
   bool notes_spawns_ = false;    // constant: for the log or for the census
   bool watches_throws_ = false;  // constant: crash reports show stacks

@@ -136,6 +136,22 @@ namespace {
   throw LimitExceeded("no more than " + std::to_string(limit) + " processes, or no memory for another");
 }
 
+/// A spawn that is counted as under way while this lives. A process's own spawns need no such count: their parent is one that is left.
+class OutsideSpawn {
+ public:
+  explicit OutsideSpawn(std::atomic<std::uint64_t>* count) noexcept : count_(count) {
+    if (count_ != nullptr) count_->fetch_add(1, std::memory_order_seq_cst);
+  }
+  ~OutsideSpawn() {
+    if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_seq_cst);
+  }
+  OutsideSpawn(const OutsideSpawn&) = delete;
+  OutsideSpawn& operator=(const OutsideSpawn&) = delete;
+
+ private:
+  std::atomic<std::uint64_t>* count_;
+};
+
 }  // namespace
 
 [[gnu::always_inline]] inline ControlBlock& RuntimeCore::rent_slot(WorkerLocal* local) {
@@ -243,6 +259,10 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
   if (parent != nullptr && request.options == nullptr && !request.joinable && !notes_spawns_) return spawn_tied(*parent, request);
   if (refusing_spawns_.load(std::memory_order_relaxed)) refuse_while_stopping();
+  const OutsideSpawn under_way(parent == nullptr ? &outside_spawns_ : nullptr);
+  // Again, both sides seq_cst: stop() raises it and then reads how many are under way (SHU-3). Who was refused above held up nobody.
+  if (refusing_spawns_.load(std::memory_order_seq_cst)) refuse_while_stopping();
+  if (parent == nullptr) base::explore_point("spawn: not refused");
   if (!wanted.name.empty()) check_process_name("name", wanted.name);
   for (const std::string& group : wanted.groups) check_process_name("group", group);
   if (wanted.stack_bytes > scheduler::StackPool::kMaxStackBytes) {

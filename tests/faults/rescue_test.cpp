@@ -1,5 +1,7 @@
 // What a thread that stands still has in its hands, and who sees to it meanwhile.
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -283,6 +285,29 @@ INSTANTIATE_TEST_SUITE_P(Places, StandingPlainThread,
                          ::testing::Values("push", "push: exchange", "inject", "inject: enqueue", "should notify", "claim sleeper",
                                            "claim sleeper: bit", "wake", "unpark"),
                          [](const auto& info) { return std::to_string(info.index); });
+
+// A plain thread stands still after its spawn was not refused. The runtime is told to stop: it does not end before that process has
+// (SHU-3).
+TEST(StandingSpawner, IsWaitedForByStop) {
+  Runtime rt({.workers = 1});
+  std::atomic<bool> ended{false};
+  const auto tell = [](std::atomic<bool>* told) { told->store(true); };
+  Stop stop("spawn: not refused", Stop::Who::a_marked_thread);
+  std::thread standing([&] {
+    Stop::mark();
+    rt.spawn([held = std::unique_ptr<std::atomic<bool>, decltype(tell)>(&ended, tell)] { receive<Line>(); });
+  });
+  ASSERT_TRUE(stop.reached());
+  std::future<StopReport> stopped = std::async(std::launch::async, [&] { return rt.stop(std::chrono::hours(1)); });
+  // One that returns too early has some time to do so; one that waits is not asked how long.
+  EXPECT_EQ(stopped.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  EXPECT_FALSE(ended.load());
+  stop.let_go();
+  standing.join();
+  EXPECT_TRUE(stopped.get().survivors.empty());
+  EXPECT_TRUE(ended.load());
+  EXPECT_THROW(rt.spawn([] {}), LimitExceeded);
+}
 
 }  // namespace
 }  // namespace weft::test
