@@ -177,9 +177,9 @@ class RuntimeCore final : public scheduler::Host {
     return block.generation.load(std::memory_order_relaxed) == pid.generation() && block.life.load(std::memory_order_relaxed) != Life::dead;
   }
   [[nodiscard]] bool is_alive(Pid pid) const noexcept;
-  /// No process is left, no stack of one, and none is on its way. The last is asked first: what is on its way no more is counted.
+  /// No process is left, no stack of one, and none is just being counted. The last is asked first: who was, is counted then.
   [[nodiscard]] bool is_empty() const noexcept {
-    return outside_spawns_.load(std::memory_order_seq_cst) == 0 && live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0;
+    return outside_counts_.load(std::memory_order_seq_cst) == 0 && live() == 0 && orphans_.load(std::memory_order_seq_cst) == 0;
   }
 
   // --- messages: send.cpp
@@ -377,6 +377,9 @@ class RuntimeCore final : public scheduler::Host {
   static void keep_origin(ControlBlock& self, std::unique_ptr<scheduler::Backtrace> origin) noexcept;
   bool receive_special(ControlBlock& block, Envelope& envelope) noexcept;
   void report_dropped(ControlBlock& self, Envelope& envelope) noexcept;
+  /// Counts a process that has no parent in this runtime, or throws LimitExceeded because stop() came between (SHU-3). With a parent
+  /// nothing can: that one is left.
+  void count_outside_spawn();
   /// A free slot, out of the stock of a worker or of all other threads. Throws LimitExceeded.
   ControlBlock& rent_slot(WorkerLocal* local);
   TimerRecord* rent_timer() noexcept;
@@ -397,7 +400,7 @@ class RuntimeCore final : public scheduler::Host {
   std::uint64_t outside_last_child_ = 0;  // PID-3 for plain threads, under outside_lock_
   std::atomic<std::uint64_t> timer_numbers_{0};
   std::atomic<std::uint64_t> orphans_{0};         // dead processes whose stack waits for a blocking section to return
-  std::atomic<std::uint64_t> outside_spawns_{0};  // by plain threads, from before they ask refusing_spawns_ until they are counted
+  std::atomic<std::uint64_t> outside_counts_{0};  // calls of count_outside_spawn() under way
   std::atomic<bool> refusing_spawns_{false};
   bool notes_spawns_ = false;    // constant: for the log or for the census
   bool watches_throws_ = false;  // constant: crash reports show stacks

@@ -136,22 +136,6 @@ namespace {
   throw LimitExceeded("no more than " + std::to_string(limit) + " processes, or no memory for another");
 }
 
-/// A spawn that is counted as under way while this lives. A process's own spawns need no such count: their parent is one that is left.
-class OutsideSpawn {
- public:
-  explicit OutsideSpawn(std::atomic<std::uint64_t>* count) noexcept : count_(count) {
-    if (count_ != nullptr) count_->fetch_add(1, std::memory_order_seq_cst);
-  }
-  ~OutsideSpawn() {
-    if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_seq_cst);
-  }
-  OutsideSpawn(const OutsideSpawn&) = delete;
-  OutsideSpawn& operator=(const OutsideSpawn&) = delete;
-
- private:
-  std::atomic<std::uint64_t>* count_;
-};
-
 }  // namespace
 
 [[gnu::always_inline]] inline ControlBlock& RuntimeCore::rent_slot(WorkerLocal* local) {
@@ -259,9 +243,6 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
   }
   if (parent != nullptr && request.options == nullptr && !request.joinable && !notes_spawns_) return spawn_tied(*parent, request);
   if (refusing_spawns_.load(std::memory_order_relaxed)) refuse_while_stopping();
-  const OutsideSpawn under_way(parent == nullptr ? &outside_spawns_ : nullptr);
-  // Again, both sides seq_cst: stop() raises it and then reads how many are under way (SHU-3). Who was refused above held up nobody.
-  if (refusing_spawns_.load(std::memory_order_seq_cst)) refuse_while_stopping();
   if (parent == nullptr) base::explore_point("spawn: not refused");
   if (!wanted.name.empty()) check_process_name("name", wanted.name);
   for (const std::string& group : wanted.groups) check_process_name("group", group);
@@ -332,6 +313,8 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     for (const std::string& group : wanted.groups) join_group(group, pid);
     place_body(child, *request.type, request.body);
     if (parent != nullptr && parent->life.load(std::memory_order_relaxed) == Life::dead) refuse_dead(parent->pid);
+    // Last, and before it can run: a process that was counted and then undone would make live() too small for a moment.
+    if (parent == nullptr) count_outside_spawn();
   } catch (...) {
     drop_body(child);
     if (parent != nullptr) parent->unborn = std::exchange(child.unborn, 0);
@@ -341,12 +324,23 @@ Pid RuntimeCore::spawn(SpawnRequest& request) {
     undo_spawn(child);
     throw;
   }
-  if (parent != nullptr) parent->unborn = std::exchange(child.unborn, 0);
-  // Before it can end, and not sooner: a process that was counted and then undone would make live() too small for a moment.
-  count(&Counters::spawned);
+  if (parent != nullptr) {
+    parent->unborn = std::exchange(child.unborn, 0);
+    count(&Counters::spawned);
+  }
   if (notes_spawns_) note_spawn(pid, wanted.label);
   scheduler.ready(child);
   return pid;
+}
+
+void RuntimeCore::count_outside_spawn() {
+  // seq_cst on both sides: stop() raises the refusal and then reads outside_counts_. No code of a user runs in between.
+  outside_counts_.fetch_add(1, std::memory_order_seq_cst);
+  const bool refused = refusing_spawns_.load(std::memory_order_seq_cst);
+  base::explore_point("spawn: count");
+  if (!refused) count(&Counters::spawned);
+  outside_counts_.fetch_sub(1, std::memory_order_seq_cst);
+  if (refused) refuse_while_stopping();
 }
 
 void RuntimeCore::give_up(ControlBlock& child) noexcept {

@@ -286,13 +286,32 @@ INSTANTIATE_TEST_SUITE_P(Places, StandingPlainThread,
                                            "claim sleeper: bit", "wake", "unpark"),
                          [](const auto& info) { return std::to_string(info.index); });
 
-// A plain thread stands still after its spawn was not refused. The runtime is told to stop: it does not end before that process has
-// (SHU-3).
-TEST(StandingSpawner, IsWaitedForByStop) {
+// A plain thread stands still in a spawn that was not refused, and the runtime stops meanwhile (SHU-3).
+TEST(StandingSpawner, IsRefusedWhenTheRuntimeHasStopped) {
+  Runtime rt({.workers = 1});
+  Stop stop("spawn: not refused", Stop::Who::a_marked_thread);
+  bool ran = false;
+  std::thread standing([&] {
+    Stop::mark();
+    SpawnOptions named;
+    named.name = "late";
+    EXPECT_THROW(rt.spawn(named, [&ran] { ran = true; }), LimitExceeded);
+  });
+  ASSERT_TRUE(stop.reached());
+  EXPECT_TRUE(rt.stop(std::chrono::hours(1)).survivors.empty());
+  stop.let_go();
+  standing.join();
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(rt.list().size(), 0u);
+  EXPECT_FALSE(rt.whereis("late").has_value());
+  EXPECT_EQ(rt.stats().live, 0u);
+}
+
+TEST(StandingSpawner, IsWaitedForWhereItsProcessIsJustBeingCounted) {
   Runtime rt({.workers = 1});
   std::atomic<bool> ended{false};
   const auto tell = [](std::atomic<bool>* told) { told->store(true); };
-  Stop stop("spawn: not refused", Stop::Who::a_marked_thread);
+  Stop stop("spawn: count", Stop::Who::a_marked_thread);
   std::thread standing([&] {
     Stop::mark();
     rt.spawn([held = std::unique_ptr<std::atomic<bool>, decltype(tell)>(&ended, tell)] { receive<Line>(); });
@@ -306,7 +325,6 @@ TEST(StandingSpawner, IsWaitedForByStop) {
   standing.join();
   EXPECT_TRUE(stopped.get().survivors.empty());
   EXPECT_TRUE(ended.load());
-  EXPECT_THROW(rt.spawn([] {}), LimitExceeded);
 }
 
 }  // namespace
